@@ -1,0 +1,36 @@
+# Needs git, make and python3 (3.11 or newer, with venv); everything else is fetched into .venv.
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format clean
+
+help:  ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY)  ## seed a scratch database, start everything and print a sign-in link
+	@$(BIN)/flowops demo
+
+test: check  ## check, then every test on SQLite, PostgreSQL and Chromium
+	@chromium=$$($(BIN)/python tools/find_chromium.py) && \
+		FLOWOPS_CHROMIUM="$$chromium" $(BIN)/pytest -n 2 --dist loadscope
+
+check: $(READY)  ## format, lint, types and import contracts, without the tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(READY)  ## rewrite the code the way `check` wants it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove the environment and every cache
+	rm -rf .venv dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml uv.lock tools/bootstrap
+	@PYTHON="$(PYTHON)" tools/bootstrap
+	@touch $@

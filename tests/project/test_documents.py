@@ -1,0 +1,88 @@
+"""The documents list what the code has, no more and no less, and their links lead somewhere."""
+
+import itertools
+import re
+from collections.abc import Iterator
+
+import pytest
+import typer
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from typer.core import TyperCommand, TyperGroup
+
+from flowops import cli, settings
+from flowops.domain import events, jobs
+from tests.project import repository
+
+
+def entries(document: str) -> set[str]:
+    """The code at the start of each heading and of each table row: what a reference document is about."""
+    text = (repository.ROOT / "docs" / document).read_text()
+    return set(re.findall(r"^(?:#+|\|) *`([^`]+)`", text, flags=re.MULTILINE))
+
+
+def subclasses(parent: type[object]) -> set[str]:
+    return {child.__name__ for child in parent.__subclasses__() if child.__module__ == parent.__module__}
+
+
+def commands(group: TyperGroup, path: str) -> Iterator[str]:
+    for name, command in group.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from commands(command, f"{path} {name}")
+        else:
+            assert isinstance(command, TyperCommand)
+            yield f"{path} {name}"
+
+
+def test_every_setting_is_documented() -> None:
+    assert entries("settings.md") == {f"FLOWOPS_{field.upper()}" for field in settings.Settings.model_fields}
+
+
+def test_every_event_is_documented() -> None:
+    assert entries("events.md") == subclasses(events.Event)
+
+
+def test_every_job_is_documented() -> None:
+    assert entries("jobs.md") == subclasses(jobs.Job)
+
+
+def test_every_command_is_documented() -> None:
+    group = typer.main.get_command(cli.app)
+    assert isinstance(group, TyperGroup)
+    assert entries("cli.md") == set(commands(group, "flowops"))
+
+
+DOCUMENTS = {
+    str(file.relative_to(repository.ROOT)): file for file in repository.files("*.md") if "prompts" not in file.parts
+}
+
+
+def tokens(name: str) -> list[Token]:
+    return MarkdownIt().enable("table").parse(DOCUMENTS[name].read_text())
+
+
+def links(name: str) -> Iterator[str]:
+    for block in tokens(name):
+        for token in block.children or []:
+            target = token.attrs.get("href", token.attrs.get("src"))
+            if isinstance(target, str) and not re.match(r"[a-z]+:", target):
+                yield target
+
+
+def anchors(name: str) -> set[str]:
+    """The anchors that hosts of Markdown give to headings."""
+    parsed = tokens(name)
+    titles = [after.content for block, after in itertools.pairwise(parsed) if block.type == "heading_open"]
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_link_leads_somewhere(name: str) -> None:
+    for link in links(name):
+        path, _, anchor = link.partition("#")
+        target = (DOCUMENTS[name].parent / path).resolve() if path else DOCUMENTS[name]
+        assert target.exists(), f"{name} links to {link}, which is not there"
+        if anchor:
+            assert anchor in anchors(str(target.relative_to(repository.ROOT))), (
+                f"{name} links to {link}: no such heading"
+            )
