@@ -1,0 +1,1 @@
+"""Suggests: turns a frozen context into a candidate artifact; cannot reach storage or actions."""

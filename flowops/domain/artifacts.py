@@ -1,0 +1,119 @@
+"""What the assistant may write for a person: each kind of artifact, its schema, and the statements in it to be checked.
+
+An artifact is text for people. No kind has a field that anything acts upon.
+"""
+
+import hashlib
+from abc import ABC, abstractmethod
+from enum import StrEnum
+from typing import Annotated, Any
+
+import rfc8785
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic.alias_generators import to_camel
+
+from flowops import errors
+
+
+class Status(StrEnum):
+    """Whether an artifact can be used: `rejected` broke its schema or was not grounded, `failed` gave no answer."""
+
+    OK = "ok"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+
+Claim = tuple[str, str | None]  # a text, and the JSON Pointer into the context it rests on
+
+Prose = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Pointer = Annotated[str, StringConstraints(max_length=500)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", alias_generator=to_camel)
+
+
+class Content(_Part, ABC):
+    """The body of an artifact of one kind."""
+
+    @abstractmethod
+    def claims(self) -> list[Claim]:
+        """Every text a person will read, with its source where the kind has one."""
+
+
+class Fact(_Part):
+    """A statement, and the JSON Pointer (RFC 6901) to the value in the context that it rests on."""
+
+    text: Line
+    source: Pointer
+
+
+class Risk(_Part):
+    """Something to watch out for; the source is left out when it rests on the case as a whole."""
+
+    text: Line
+    source: Pointer | None = None
+
+
+class HandoffSummary(Content):
+    """What a person needs to know to take over a case."""
+
+    overview: Prose
+    key_facts: Annotated[list[Fact], Field(max_length=20)]
+    risks: Annotated[list[Risk], Field(max_length=20)]
+    next_step: Prose
+
+    def claims(self) -> list[Claim]:
+        cited: list[Fact | Risk] = [*self.key_facts, *self.risks]
+        return [(self.overview, None), *((part.text, part.source) for part in cited), (self.next_step, None)]
+
+
+KINDS: dict[str, type[Content]] = {"handoff_summary.v1": HandoffSummary}
+
+
+def _model(kind: str) -> type[Content]:
+    if kind not in KINDS:
+        raise errors.Invalid(reason=f"There is no artifact kind {kind!r}; there are {', '.join(sorted(KINDS))}.")
+    return KINDS[kind]
+
+
+def schema(kind: str) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) an artifact of this kind satisfies.
+
+    >>> schema("handoff_summary.v1")["required"]
+    ['overview', 'keyFacts', 'risks', 'nextStep']
+    """
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:flowops:schema:{kind}",
+        **_model(kind).model_json_schema(),
+    }
+
+
+def schema_sha256(kind: str) -> str:
+    """The hash of the schema's RFC 8785 bytes, so that an artifact says which schema it was held against."""
+    return hashlib.sha256(rfc8785.dumps(schema(kind))).hexdigest()
+
+
+def validate(kind: str, value: object) -> dict[str, Any]:
+    """The content as JSON types, once it satisfies the schema of its kind; an absent source stays absent.
+
+    Raises `errors.Invalid` naming every wrong field and what is wrong with it, also for an unknown kind.
+    """
+    try:
+        return _model(kind).model_validate(value).model_dump(mode="json", by_alias=True, exclude_none=True)
+    except ValidationError as wrong:
+        found = [f"{'.'.join(map(str, e['loc'])) or kind}: {e['msg']}" for e in wrong.errors(include_url=False)]
+        shown = "; ".join(text[:200] for text in found[:10])
+        raise errors.Invalid(reason=f"This is no {kind}: {shown}.") from wrong
+
+
+def claims(kind: str, content: dict[str, Any]) -> list[Claim]:
+    """Every text of valid content, in reading order, with the source it cites (None: it rests on the whole context).
+
+    >>> facts = [{"text": "B", "source": "/c"}]
+    >>> claims("handoff_summary.v1", {"overview": "A", "keyFacts": facts, "risks": [], "nextStep": "D"})
+    [('A', None), ('B', '/c'), ('D', None)]
+    """
+    return _model(kind).model_validate(content).claims()
