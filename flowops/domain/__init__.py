@@ -1,0 +1,1 @@
+"""Decides: values in, verdicts out; no database, network, clock, environment or dice."""

@@ -1,0 +1,132 @@
+"""Kinds of side effect: their parameters, their states, what they need to know, and whose approval they wait for."""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+import rfc8785
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic.alias_generators import to_camel
+
+from flowops import errors
+from flowops.domain.access import Permission
+from flowops.domain.facts import Limits, Records
+from flowops.domain.money import Money
+
+
+class Status(StrEnum):
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    EXECUTING = "executing"
+    DONE = "done"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    HELD = "held"
+    FAILED = "failed"
+
+
+OPEN = frozenset({Status.PROPOSED, Status.HELD})  # waiting for somebody's decision
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class Params(BaseModel):
+    """The parameters of one kind of effect."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+
+class Refund(Params):
+    """Give money of one invoice back."""
+
+    money: Money
+    invoice_id: Line
+    reason: Line | None = None
+
+
+class Reply(Params):
+    """Write to the customer at the address their account has."""
+
+    body: Text
+    subject: Line | None = None
+    artifact_id: Line | None = None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a kind of effect takes, and which records its checks and rules read."""
+
+    params: type[Params]
+    records: tuple[Literal["account", "invoice"], ...]
+
+
+KINDS: dict[str, Kind] = {
+    "refund": Kind(Refund, ("account", "invoice")),
+    "reply": Kind(Reply, ("account",)),
+}
+
+
+def parse(kind: str, params: dict[str, Any]) -> Params:
+    """The parameters as the kind's own type.
+
+    Raises `errors.Invalid` with one sentence naming every wrong field, also for an unknown kind.
+    """
+    if kind not in KINDS:
+        raise errors.Invalid(reason=f"There is no effect kind {kind!r}; there are {', '.join(sorted(KINDS))}.")
+    try:
+        return KINDS[kind].params.model_validate(params)
+    except ValidationError as wrong:
+        found = "; ".join(f"{'.'.join(map(str, e['loc'])) or kind}: {e['msg']}" for e in wrong.errors())
+        raise errors.Invalid(reason=f"The parameters of the {kind} are wrong: {found}.") from wrong
+
+
+def read(kind: str | None, params: dict[str, Any]) -> Params | None:
+    """The parameters as the kind's own type; None when they are wrong, or there is no such kind."""
+    try:
+        return parse(kind or "", params)
+    except errors.Invalid:
+        return None
+
+
+def money(kind: str | None, params: dict[str, Any]) -> Money | None:
+    """The money an effect moves; None when it moves none, or says so in a form that is not money."""
+    return getattr(read(kind, params), "money", None)
+
+
+def content_sha256(kind: str, params: dict[str, Any], records: Records) -> str:
+    """What an approval is bound to: the hash of kind, parameters and the record values used (RFC 8785 bytes).
+
+    Fetch times and ages are left out, so asking again for unchanged records gives the same hash.
+    """
+    used = {name: record.dump() if (record := getattr(records, name)) else None for name in KINDS[kind].records}
+    content: dict[str, Any] = {"kind": kind, "params": params, "records": used}
+    return "sha256:" + hashlib.sha256(rfc8785.dumps(content)).hexdigest()
+
+
+@dataclass(frozen=True)
+class Approvals:
+    """How many different people must approve, the permission each needs, and whether the proposer may be one."""
+
+    needed: int
+    permission: Permission
+    proposer_may: bool
+
+
+def approvals(kind: str, params: dict[str, Any], limits: Limits | None) -> Approvals:
+    """Whose approval an effect waits for.
+
+    A reply needs one person with an operator's rights. Money up to the operator's limit too; above it a supervisor;
+    from the two-person limit two supervisors, and the proposer is neither. Money in a currency without configured
+    limits needs two.
+    """
+    amount = money(kind, params)
+    if amount is None:
+        return Approvals(1, Permission.EFFECTS_APPROVE, proposer_may=True)
+    if limits is None or amount.amount >= limits.two_people:
+        return Approvals(2, Permission.EFFECTS_APPROVE_ABOVE_LIMIT, proposer_may=False)
+    if amount.amount > limits.operator:
+        return Approvals(1, Permission.EFFECTS_APPROVE_ABOVE_LIMIT, proposer_may=True)
+    return Approvals(1, Permission.EFFECTS_APPROVE, proposer_may=True)

@@ -1,0 +1,98 @@
+"""What happened: one frozen dataclass per audit event, named in the past tense.
+
+A field made by `personal()` can identify somebody or holds their words: the audit entry keeps a salted commitment
+to it, and the value lies apart, where it can be erased. Fields named `..._id` say what the event is about.
+"""
+
+from flowops.domain.events.access import (
+    AccessRefused,
+    PasswordSet,
+    QueueAdded,
+    RoleChanged,
+    SignedIn,
+    SignedOut,
+    SignInLinkMade,
+    TokenCreated,
+    TokenRevoked,
+    UserAdded,
+    UserDisabled,
+)
+from flowops.domain.events.cases import (
+    ClaimExtended,
+    CustomerSeen,
+    HandoffClaimed,
+    HandoffCreated,
+    HandoffReleased,
+    HandoffReopened,
+    HandoffResolved,
+    IssueFound,
+    MessageReceived,
+    NoteAdded,
+    RequestReceived,
+)
+from flowops.domain.events.effects import (
+    EffectApproved,
+    EffectDeclined,
+    EffectDone,
+    EffectExpired,
+    EffectFailed,
+    EffectHeld,
+    EffectProposed,
+    EffectPutBack,
+    EffectStarted,
+)
+from flowops.domain.events.event import Event, personal
+from flowops.domain.events.work import (
+    ArtifactCreated,
+    ArtifactRequested,
+    AuditExported,
+    ContextRead,
+    DemoSeeded,
+    JobDiscarded,
+    JobRead,
+    JobRetried,
+)
+
+__all__ = [
+    "AccessRefused",
+    "ArtifactCreated",
+    "ArtifactRequested",
+    "AuditExported",
+    "ClaimExtended",
+    "ContextRead",
+    "CustomerSeen",
+    "DemoSeeded",
+    "EffectApproved",
+    "EffectDeclined",
+    "EffectDone",
+    "EffectExpired",
+    "EffectFailed",
+    "EffectHeld",
+    "EffectProposed",
+    "EffectPutBack",
+    "EffectStarted",
+    "Event",
+    "HandoffClaimed",
+    "HandoffCreated",
+    "HandoffReleased",
+    "HandoffReopened",
+    "HandoffResolved",
+    "IssueFound",
+    "JobDiscarded",
+    "JobRead",
+    "JobRetried",
+    "MessageReceived",
+    "NoteAdded",
+    "PasswordSet",
+    "QueueAdded",
+    "RequestReceived",
+    "RoleChanged",
+    "SignInLinkMade",
+    "SignedIn",
+    "SignedOut",
+    "TokenCreated",
+    "TokenRevoked",
+    "UserAdded",
+    "UserDisabled",
+    "personal",
+]

@@ -1,0 +1,152 @@
+"""What was known when a decision was taken, and where each fact came from.
+
+Facts are plain frozen values: a decision stores them as JSON and can be taken again from them, byte for byte.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from flowops.domain.money import MAX_INTEGER, Money
+
+Slug = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[a-z0-9]+(?:[_.-][a-z0-9]+)*$")]
+
+
+Minor = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+
+
+class Fact(BaseModel):
+    """A frozen value with camelCase JSON names; what it does not know it ignores, so that records may grow."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+
+    def dump(self) -> dict[str, Any]:
+        """This value as JSON types with the names clients see."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+class Plan(StrEnum):
+    FREE = "free"
+    PRO = "pro"
+    ENTERPRISE = "enterprise"
+
+
+class Account(Fact):
+    """The customer as the system of record knows them."""
+
+    id: str = Field(min_length=1, max_length=200)
+    email: str = Field(max_length=320)
+    name: str = Field(max_length=200)
+    plan: Plan
+    status: Literal["active", "suspended", "closed"]
+    created_at: AwareDatetime
+
+
+class Invoice(Fact):
+    """One invoice as billing knows it; `refundable` is what is left to give back, never more than `total`."""
+
+    id: str = Field(min_length=1, max_length=200)
+    customer_id: str = Field(min_length=1, max_length=200)
+    status: Literal["paid", "open", "void", "refunded"]
+    total: Money
+    refundable: Money
+    paid_at: AwareDatetime | None = None
+
+
+class Records(Fact):
+    """What the gateways answered at `fetched_at`; a gateway that failed is named in `errors` with the reason.
+
+    None and no error: not asked, because the request names no such thing. `missing` names what a gateway said
+    does not exist ("account", "invoice").
+    """
+
+    account: Account | None = None
+    invoice: Invoice | None = None
+    missing: tuple[Literal["account", "invoice"], ...] = ()
+    errors: dict[Literal["accounts", "billing"], str] = {}
+    fetched_at: AwareDatetime
+
+
+class ToolOutput(Fact):
+    """A fact the caller says a tool gave; shown as claimed by the caller, never trusted."""
+
+    source: str = Field(min_length=1, max_length=200)
+    at: AwareDatetime
+    data: dict[str, Any]
+
+
+class Message(Fact):
+    """One thing somebody wrote."""
+
+    role: Literal["customer", "automation", "operator", "third_party"]
+    text: str
+    at: AwareDatetime
+
+
+class Asked(Fact):
+    """The request as it came in: what the caller claims about the customer and what they want done."""
+
+    mode: Literal["live", "shadow"] = "live"
+    channel: str
+    customer_id: str
+    email: str | None = None
+    name: str | None = None
+    plan: str | None = None
+    subject: str = ""
+    messages: tuple[Message, ...] = ()
+    tools: tuple[ToolOutput, ...] = ()
+    confidence: Decimal | None = None
+    escalate: bool = False
+    kind: str | None = None
+    params: dict[str, Any] = {}
+    sla_due_at: AwareDatetime | None = None
+
+
+class History(Fact):
+    """What this customer asked before: cases opened within the last 7 days, this one not counted."""
+
+    cases_in_7_days: int = Field(default=0, ge=0)
+
+
+class Limits(Fact):
+    """How much may happen on whose word, in minor units of one currency for one kind of effect."""
+
+    automatic: Minor
+    operator: Minor
+    two_people: Minor
+
+
+class Check(Fact):
+    """One claim held against the records; expected and actual are for people to read."""
+
+    name: str
+    passed: bool
+    expected: str
+    actual: str
+    source: str
+
+
+class Facts(Fact):
+    """Everything a rule may read. `checks` are empty until verification has spoken.
+
+    `limits` is None when the effect's kind and currency have none configured (or there is no effect).
+    """
+
+    asked: Asked
+    records: Records
+    history: History = History()
+    limits: Limits | None = None
+    confidence_floor: Decimal = Decimal("0.75")
+    checks: tuple[Check, ...] = ()
+    now: AwareDatetime
+
+    def verified(self, checks: tuple[Check, ...]) -> Self:
+        """The same facts with what verification found."""
+        return self.model_copy(update={"checks": checks})
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if not check.passed)

@@ -1,0 +1,82 @@
+"""What must happen next: one frozen dataclass per outbox job, named in the imperative.
+
+Jobs of one `key` run one at a time, in the order they were enqueued.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, ClassVar, Self
+
+
+class Status(StrEnum):
+    """Where a job is in its life; `done` and `discarded` have left the hot table."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    DEAD = "dead"
+    DONE = "done"
+    DISCARDED = "discarded"
+
+
+class AttemptOutcome(StrEnum):
+    """How one attempt ended; `fenced` means the lease ran out and the job was given to somebody else."""
+
+    DONE = "done"
+    RETRY = "retry"
+    DEAD = "dead"
+    FENCED = "fenced"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(ABC):
+    """Work for the outbox; its fields are the payload, so they are JSON values."""
+
+    topic: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def subject(self) -> str:
+        """What the work is about; topic and subject make the ordering key."""
+
+    @property
+    def key(self) -> str:
+        return f"{self.topic}:{self.subject}"
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def load(cls, payload: dict[str, Any]) -> Self:
+        """The job again; TypeError when the payload no longer fits, so that it is buried and not guessed at."""
+        return cls(**payload)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecuteEffect(Job):
+    """Verify an approved effect once more and have the provider do it."""
+
+    topic: ClassVar[str] = "effect.execute"
+    effect_id: str
+    case_id: str  # the handoff, else the request: its effects run one after another
+
+    @property
+    def subject(self) -> str:
+        return self.case_id
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateArtifact(Job):
+    """Have the assistant write an artifact for a handoff."""
+
+    topic: ClassVar[str] = "ai.generate"
+    handoff_id: str
+    kind: str
+
+    @property
+    def subject(self) -> str:
+        return f"{self.handoff_id}:{self.kind}"
+
+
+JOBS: dict[str, type[Job]] = {job.topic: job for job in (ExecuteEffect, GenerateArtifact)}

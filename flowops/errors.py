@@ -1,0 +1,224 @@
+"""The families of error: what a caller may expect to go wrong, apart from how it is told to them.
+
+    FlowOpsError
+    ├── NotFound      there is no such thing, or it is not yours to see
+    ├── Conflict      the thing is not in the state this needs; nothing was changed
+    ├── Denied        who asks may not do this
+    ├── Invalid       what was sent cannot be understood or accepted
+    └── Unavailable   something outside this process did not answer; trying again may help
+
+A leaf is one situation. Its docstring is its message, filled with the facts it carries, and its class name in
+snake_case is the stable `code` clients see. HTTP numbers are given in `flowops.api.errors` alone.
+"""
+
+import re
+from typing import Any, ClassVar
+
+
+class FlowOpsError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "error"
+    title: ClassVar[str] = "Something went wrong"
+
+    def __init_subclass__(cls) -> None:
+        cls.code = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        cls.title = re.sub("_", " ", cls.code).capitalize()
+
+    def __init__(self, **facts: Any) -> None:
+        """Keep the facts as attributes and fill the docstring with them.
+
+        >>> str(ClaimExpired(at="14:22"))
+        'Your claim ended at 14:22. Nothing was changed; claim the case again to go on.'
+        """
+        self.facts = facts
+        super().__init__(" ".join((type(self).__doc__ or "").split()).format_map(facts))
+
+
+class NotFound(FlowOpsError):
+    """There is no {kind} {id}, or it is not in a queue you can see."""
+
+
+class Conflict(FlowOpsError):
+    """The {kind} is not in the state this needs. Nothing was changed."""
+
+
+class Denied(FlowOpsError):
+    """You may not do this. Nothing was changed."""
+
+
+class Invalid(FlowOpsError):
+    """{reason}"""
+
+
+class Unavailable(FlowOpsError):
+    """{what} did not answer: {reason}. Nothing was lost; try again in a moment."""
+
+
+# Handoffs
+
+
+class AlreadyClaimed(Conflict):
+    """Not claimed: {name} has owned this case since {at}. Nothing was changed."""
+
+
+class AlreadyResolved(Conflict):
+    """The case was resolved by {name} at {at} ({outcome}). Nothing was changed; reopen it to go on."""
+
+
+class NotClaimed(Conflict):
+    """Nobody owns this case. Nothing was changed; claim it first."""
+
+
+class NotOwner(Conflict):
+    """The case is owned by {name} since {at}. Nothing was changed; ask them or a supervisor to hand it over."""
+
+
+class ClaimExpired(Conflict):
+    """Your claim ended at {at}. Nothing was changed; claim the case again to go on."""
+
+
+class OpenEffects(Conflict):
+    """{count} effects of this case still wait for an answer. Nothing was changed; approve or decline them first."""
+
+
+class StaleVersion(Conflict):
+    """The case is at version {current}, you sent {sent}. Nothing was changed; read it again and repeat."""
+
+
+# Effects
+
+
+class ContentChanged(Conflict):
+    """The effect is not what you were shown. Nothing was approved; read it again before you decide."""
+
+
+class VerificationFailed(Conflict):
+    """The records do not support this effect: {failed}. Nothing was approved."""
+
+
+class NewMessage(Conflict):
+    """A message arrived after the one you read. Nothing was approved; read it before you decide."""
+
+
+class SelfApproval(Conflict):
+    """An effect of this size needs other people than the one who proposed it. Nothing was approved."""
+
+
+class AlreadyDecided(Conflict):
+    """The effect is already {status}. Nothing was changed."""
+
+
+class DeniedByPolicy(Conflict):
+    """Policy denies this effect and nobody can approve it: {reason}. Nothing was changed."""
+
+
+class Expired(Conflict):
+    """The proposal expired at {at}. Nothing was approved; propose it again."""
+
+
+class AboveLimit(Denied):
+    """This effect needs an approver with the right {permission}. Nothing was approved; ask a supervisor."""
+
+
+# Artifacts
+
+
+class NoArtifact(NotFound):
+    """{label} has no usable {kind} yet. Ask for one, or look at its versions."""
+
+
+# Access
+
+
+class NotAuthenticated(FlowOpsError):
+    """{reason}"""
+
+
+class SignedOut(NotAuthenticated):
+    """You are signed out. Nothing was changed; sign in to go on."""
+
+
+class ForeignForm(Denied):
+    """This form was not sent by a page of yours here. Nothing was changed; open the page again and repeat."""
+
+
+class NotPermitted(Denied):
+    """This needs the permission {permission}, which the role {role} does not have. Nothing was changed."""
+
+
+class CannotOwn(Conflict):
+    """{name} cannot own this case, which needs the permission {permission}. Nothing was changed."""
+
+
+class TooManyTries(FlowOpsError):
+    """Too many tries. Nothing was checked; try again in {seconds} seconds."""
+
+
+class LastAdmin(Conflict):
+    """{name} is the last active admin. Nothing was changed; make somebody else admin first."""
+
+
+class AlreadyExists(Conflict):
+    """There is already a {kind} {id}. Nothing was changed."""
+
+
+# HTTP conventions
+
+
+class MalformedJson(Invalid):
+    """The body is no JSON: {reason} (at character {position}). Nothing was done; correct it and repeat."""
+
+
+class NotJson(Invalid):
+    """The body is {given}, this needs application/json. Nothing was done; send JSON and its content type."""
+
+
+class BodyTooLarge(Invalid):
+    """The body is larger than {limit} bytes. Nothing was done; send less at a time."""
+
+
+class IdempotencyMismatch(Invalid):
+    """This Idempotency-Key was used for another request. Nothing was done; use a new key for a new request."""
+
+
+class IdempotencyInProgress(Conflict):
+    """The first request with this Idempotency-Key is still running. Nothing was done; repeat it in a moment."""
+
+
+class SecretAlreadyShown(Conflict):
+    """The answer to this Idempotency-Key held a secret that is shown once. Nothing was done; make a new one."""
+
+
+# Outside
+
+
+class BadAnswer(Invalid):
+    """{what} answered something that is not what was agreed: {reason}."""
+
+
+class Refused(Invalid):
+    """{what} refused for good: {reason}."""
+
+
+# Storage and work
+
+
+class UnauditedChange(FlowOpsError):
+    """A unit changed {tables} and recorded no event. Nothing was committed; record what happened."""
+
+
+class Fenced(Conflict):
+    """Job {id} was given to another worker. What this worker did to the database was rolled back."""
+
+
+class NotDead(Conflict):
+    """Job {id} is {status}; only a dead job can be retried or discarded. Nothing was changed."""
+
+
+class UnknownTopic(Invalid):
+    """No handler is registered for the topic {topic}. The job was not run; retry it when a worker knows the topic."""
+
+
+class WrongSetting(Invalid):
+    """{reason}"""

@@ -1,0 +1,175 @@
+"""One frozen Settings, built once from `FLOWOPS_*` variables and `flowops.toml`; nothing is read at import."""
+
+import os
+import re
+from datetime import timedelta
+from decimal import Decimal
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from flowops import errors
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def parse_duration(text: Any) -> Any:
+    """A duration as people write it: a whole number and one of s, m, h, d. Timedeltas pass through.
+
+    >>> parse_duration("15m")
+    datetime.timedelta(seconds=900)
+    """
+    if isinstance(text, timedelta):
+        return text
+    match = re.fullmatch(r"(\d{1,6})([smhd])", str(text))
+    if not match:
+        msg = "a duration reads like 30s, 15m, 2h or 90d"
+        raise ValueError(msg)
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(gt=timedelta(0))]
+
+
+class LimitSetting(BaseModel):
+    """How much may happen on whose word, in minor units."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+    automatic: int = Field(ge=0)
+    operator: int = Field(ge=0)
+    two_people: int = Field(ge=0)
+
+
+def is_loopback(host: str) -> bool:
+    """Does this name or address stay on this machine?
+
+    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
+    (True, True, False)
+    """
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Settings(BaseSettings):
+    """Every setting; the variable is the field's name in capitals after `FLOWOPS_`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FLOWOPS_", toml_file="flowops.toml", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    # Where everything is kept.
+    database_url: str = "sqlite:///flowops.db"
+    # Where the server listens, and the address people and links use for it.
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    public_url: str = ""
+    # Networks whose X-Forwarded-* headers are believed.
+    trusted_proxies: tuple[str, ...] = ()
+    # Signs what a browser is handed. SQLite: made on first run beside the database.
+    secret_key: SecretStr | None = None
+    # Lets a scraper read /metrics without a user's token.
+    metrics_token: SecretStr | None = None
+    # The systems of record; empty means the sandbox.
+    accounts_url: str = ""
+    accounts_token: SecretStr | None = None
+    billing_url: str = ""
+    billing_token: SecretStr | None = None
+    gateway_timeout: Duration = timedelta(seconds=5)
+    # Outgoing mail; empty means the sandbox mailbox.
+    smtp_url: SecretStr | None = None
+    mail_from: str = "support@localhost"
+    # How long a claim lasts without activity, and a job without a heartbeat.
+    claim_lease: Duration = timedelta(minutes=15)
+    outbox_lease: Duration = timedelta(seconds=30)
+    # How long an approved effect can still be called back, in seconds.
+    undo_seconds: int = Field(default=10, ge=0, le=3600)
+    # How long a proposal waits for a decision, and an approval for its execution.
+    proposal_expiry: Duration = timedelta(days=7)
+    approval_expiry: Duration = timedelta(hours=24)
+    # Below this confidence of the caller a person looks.
+    confidence_floor: Decimal = Field(default=Decimal("0.75"), ge=0, le=1)
+    # kind -> currency -> limits; what is not listed needs a review by two people.
+    limits: dict[str, dict[str, LimitSetting]] = {
+        "refund": {"EUR": LimitSetting(automatic=100_00, operator=250_00, two_people=500_00)}
+    }
+    # Threads that run jobs in one process.
+    workers: int = Field(default=2, ge=1, le=32)
+    # How long the generator of an artifact may take.
+    ai_timeout: Duration = timedelta(seconds=30)
+    # How a stopping process waits for its running jobs.
+    stop_grace: Duration = timedelta(seconds=20)
+    log_format: Literal["text", "json"] = "text"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        scheme = self.database_url.partition(":")[0]
+        if scheme not in {"sqlite", "postgresql", "postgresql+psycopg"}:
+            msg = "database_url: must begin with sqlite:///, postgresql:// or postgresql+psycopg://"
+            raise ValueError(msg)
+        if self.database_url in {"sqlite://", "sqlite:///", "sqlite:///:memory:"}:
+            msg = "database_url: SQLite needs a file, like sqlite:///flowops.db; nothing may be lost with the process"
+            raise ValueError(msg)
+        if scheme != "sqlite" and (self.secret_key is None or len(self.secret_key.get_secret_value()) < 32):
+            msg = "secret_key: with PostgreSQL it must be set, to any string of 32 characters or more"
+            raise ValueError(msg)
+        for network in self.trusted_proxies:
+            ip_network(network)
+        origin = urlsplit(self.origin)
+        if origin.scheme != "https" and not (origin.scheme == "http" and is_loopback(origin.hostname or "")):
+            msg = "public_url: off loopback it must be https, or passwords and sessions would travel in the clear"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def origin(self) -> str:
+        """The address of the console as a browser names it, without a trailing slash."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite:")
+
+    @property
+    def sqlite_path(self) -> Path:
+        return Path(self.database_url.removeprefix("sqlite:///"))
+
+
+def load(**given: Any) -> Settings:
+    """Settings from the environment, `flowops.toml` and what is given here, which wins.
+
+    Raises `errors.WrongSetting` with one sentence naming the setting.
+    """
+    try:
+        return Settings(**given)
+    except ValidationError as wrong:
+        first = wrong.errors(include_url=False)[0]
+        name, said = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+        name, said = (name, said) if name else (said.partition(": ")[0], said.partition(": ")[2] or said)
+        reason = f"FLOWOPS_{name.upper()} is wrong: {said}. Nothing was started; mend it and start again."
+        raise errors.WrongSetting(reason=reason) from None
+
+
+def unknown_variables() -> list[str]:
+    """The `FLOWOPS_*` variables that are no setting: a spelling mistake, most likely."""
+    known = {f"FLOWOPS_{name.upper()}" for name in Settings.model_fields}
+    return sorted(name for name in os.environ if name.startswith("FLOWOPS_") and name not in known)
