@@ -1,0 +1,1 @@
+"""Remembers: the only package that defines tables or opens transactions."""

@@ -1,0 +1,139 @@
+"""SQLite and PostgreSQL made to behave alike: how a transaction begins, ends, waits and what time it is in it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from flowops import errors
+
+WAIT = 10  # seconds a writer waits for another before it gives up
+Clock = Callable[[], datetime]
+
+
+class Database:
+    """One database. `clock` replaces its clock, so that tests can move time.
+
+    Raises `errors.WrongSetting` when the database would acknowledge what is not yet durable.
+    """
+
+    def __init__(self, url: str, clock: Clock | None = None, pool_size: int = 20) -> None:
+        parsed = make_url(url.replace("postgresql://", "postgresql+psycopg://", 1))
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self._clock = clock
+        self._writer = Lock()  # one writer a process: threads queue here, fairly, and not by polling the file
+        wanted = str(parsed.query.get("synchronous", "FULL"))
+        connect_args: dict[str, Any] = (
+            {"timeout": WAIT, "check_same_thread": False}
+            if self.is_sqlite
+            else {"options": f"{parsed.query.get('options', '')} -c lock_timeout={WAIT}s"}
+        )
+        self.engine: Engine = create_engine(
+            parsed.difference_update_query(["synchronous"]),
+            connect_args=connect_args,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=WAIT,
+            pool_pre_ping=not self.is_sqlite,
+            isolation_level=None if self.is_sqlite else "READ COMMITTED",
+        )
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _prepare_sqlite(wanted))
+            event.listen(self.engine, "begin", _begin_sqlite)
+        event.listen(self.engine, "before_execute", _watch)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that may change things: committed when the block ends, rolled back when it raises."""
+        with _translated(), self._turn(), self.engine.connect() as connection:
+            connection.execution_options(writes=True)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction the database itself keeps from changing anything."""
+        with _translated(), self.engine.connect() as connection:
+            connection.execution_options(writes=False, postgresql_readonly=True)
+            with connection.begin():
+                yield connection
+
+    def now(self, connection: Connection) -> datetime:
+        """The database's time, UTC: every process that shares the database shares its clock.
+
+        A SQLite file lies on this host, so its clock is the host's.
+        """
+        if self._clock is not None:
+            return self._clock()
+        if self.is_sqlite:
+            return datetime.now(UTC)  # noqa: TID251 - this is the clock that unit.now is read from
+        now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+        return now.astimezone(UTC)
+
+    def check_durability(self) -> None:
+        """Raise WrongSetting unless a commit that was acknowledged survives a power cut."""
+        with self.reading() as connection:
+            if self.is_sqlite:
+                return  # every connection was checked when it was made
+            if connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "off":
+                raise errors.WrongSetting(
+                    reason="The PostgreSQL server has synchronous_commit=off: it acknowledges what a crash can lose. "
+                    "Nothing was started; switch it on (ALTER SYSTEM SET synchronous_commit = on) and start again."
+                )
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._writer.acquire(timeout=WAIT):
+            raise errors.Unavailable(what="The database", reason=f"other writers kept it busy for {WAIT} s")
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+
+def _prepare_sqlite(wanted: str) -> Callable[[Any, ConnectionPoolEntry], None]:
+    def prepare(connection: Any, _: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves; the driver would say it too late
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={wanted if wanted.isalnum() else 'FULL'}")
+        connection.execute("PRAGMA foreign_keys=ON")
+        if connection.execute("PRAGMA synchronous").fetchone()[0] < 2:
+            raise errors.WrongSetting(
+                reason=f"FLOWOPS_DATABASE_URL asks SQLite for synchronous={wanted}, which acknowledges what a power "
+                "cut can lose. Nothing was started; remove it (FULL is the default) and start again."
+            )
+
+    return prepare
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", True)
+    connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
+    # IMMEDIATE takes the write lock now: a transaction that reads first and writes later could not be retried.
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _watch(connection: Connection, statement: Any, _multi: Any, _params: Any, _options: Any) -> None:
+    if watcher := connection.get_execution_options().get("watcher"):
+        watcher(statement)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """A database that is busy, full, gone or restarting is Unavailable; what is our own fault stays what it is."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise errors.Unavailable(what="The database", reason=_short(error)) from error
+
+
+def _short(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__

@@ -1,0 +1,41 @@
+"""Every table, in the order a reader needs them; rows are entities and nothing loads lazily."""
+
+from flowops.storage.tables.cases import Approval, Artifact, Effect, Handoff, Message, Note
+from flowops.storage.tables.intake import Customer, Decision, PolicyVersion, Request
+from flowops.storage.tables.outbox import FinishedJob, Heartbeat, IdempotencyKey, Job, JobAttempt
+from flowops.storage.tables.people import BrowserSession, Queue, QueueMember, SignInLink, Token, User
+from flowops.storage.tables.record import AuditEntry, AuditPrivate
+from flowops.storage.tables.row import BOOKKEEPING, Base
+from flowops.storage.tables.sandbox import SandboxAccount, SandboxInvoice, SandboxMail, SandboxRefund
+
+__all__ = [
+    "BOOKKEEPING",
+    "Base",
+    "User",
+    "Queue",
+    "QueueMember",
+    "Token",
+    "BrowserSession",
+    "SignInLink",
+    "Customer",
+    "Request",
+    "Decision",
+    "PolicyVersion",
+    "Handoff",
+    "Message",
+    "Note",
+    "Artifact",
+    "Effect",
+    "Approval",
+    "Job",
+    "FinishedJob",
+    "JobAttempt",
+    "Heartbeat",
+    "IdempotencyKey",
+    "AuditEntry",
+    "AuditPrivate",
+    "SandboxAccount",
+    "SandboxInvoice",
+    "SandboxRefund",
+    "SandboxMail",
+]

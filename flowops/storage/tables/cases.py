@@ -1,0 +1,181 @@
+"""Cases a human owns, what the assistant wrote for them, and what is done to the world."""
+
+import re
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, ForeignKey, Identity, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from flowops.domain import artifacts, effects, handoffs
+from flowops.storage.tables.intake import Customer, Decision
+from flowops.storage.tables.people import User
+from flowops.storage.tables.row import Base, Serial
+
+
+class Handoff(Base):
+    """A case that a human must own."""
+
+    __tablename__ = "handoffs"
+    __table_args__ = (
+        Index("ix_handoffs_queue_status_due", "queue", "status", "sla_due_at"),
+        Index("ix_handoffs_claimed_by", "claimed_by"),
+        Index("ix_handoffs_customer_created", "customer_id", "created_at"),
+        {"sqlite_autoincrement": True},
+    )
+    prefix = "hnd"
+
+    number: Mapped[int] = mapped_column(Serial, Identity(start=1), primary_key=True)
+    id: Mapped[str] = mapped_column(unique=True)
+    version: Mapped[int] = mapped_column(default=1)
+    request_id: Mapped[str] = mapped_column(ForeignKey("requests.id"), index=True)
+    customer_id: Mapped[str] = mapped_column(ForeignKey("customers.id"))
+    created_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)
+    queue: Mapped[str] = mapped_column(ForeignKey("queues.name"))
+    channel: Mapped[str]
+    title: Mapped[str]
+    status: Mapped[handoffs.Status]
+    priority: Mapped[handoffs.Priority]
+    reason: Mapped[handoffs.Reason]
+    issues: Mapped[list[str]]
+    tier: Mapped[handoffs.Tier]
+    claimed_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    claimed_at: Mapped[datetime | None]
+    claim_expires_at: Mapped[datetime | None]
+    waiting_for: Mapped[str | None]
+    resolved_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    resolved_at: Mapped[datetime | None]
+    outcome: Mapped[handoffs.Outcome | None]
+    outcome_notes: Mapped[str | None]
+    duplicate_of: Mapped[str | None] = mapped_column(ForeignKey("handoffs.id"))
+    sla_policy: Mapped[str | None]
+    sla_clock: Mapped[str | None]  # response | resolution
+    sla_started_at: Mapped[datetime | None]
+    sla_due_at: Mapped[datetime | None]
+    sla_warn_at: Mapped[datetime | None]
+    sla_breached_at: Mapped[datetime | None]
+    risk_level: Mapped[str | None]
+    last_artifact_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    updated_at: Mapped[datetime]
+
+    customer: Mapped[Customer] = relationship(lazy="raise")
+    owner: Mapped[User | None] = relationship(foreign_keys=[claimed_by], lazy="raise")
+    resolver: Mapped[User | None] = relationship(foreign_keys=[resolved_by], lazy="raise")
+
+    @property
+    def label(self) -> str:
+        """The short number people use."""
+        return f"H-{self.number}"
+
+    @classmethod
+    def named(cls, ref: str) -> ColumnElement[bool]:
+        """The condition that finds a case by its id or by the short number; what can be neither finds none."""
+        if number := re.fullmatch("H-([1-9][0-9]{0,14})", ref):
+            return cls.number == int(number[1])
+        return cls.id == (ref if re.fullmatch("hnd_[0-9a-z]+", ref) else None)
+
+
+class Message(Base):
+    """Something the customer, an automation, an operator or a third party wrote."""
+
+    __tablename__ = "messages"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+    prefix = "msg"
+
+    position: Mapped[int] = mapped_column(Serial, Identity(start=1), primary_key=True)
+    id: Mapped[str] = mapped_column(unique=True)
+    request_id: Mapped[str] = mapped_column(ForeignKey("requests.id"), index=True)
+    handoff_id: Mapped[str | None] = mapped_column(ForeignKey("handoffs.id"), index=True)
+    role: Mapped[str]
+    text: Mapped[str]
+    at: Mapped[datetime]
+    created_at: Mapped[datetime]
+
+
+class Note(Base):
+    """An internal note of a person on a case."""
+
+    __tablename__ = "notes"
+    prefix = "not"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    handoff_id: Mapped[str] = mapped_column(ForeignKey("handoffs.id"), index=True)
+    author_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    text: Mapped[str]
+    created_at: Mapped[datetime]
+
+    author: Mapped[User] = relationship(lazy="raise")
+
+
+class Artifact(Base):
+    """What the assistant wrote, with the exact context it was given; never changes."""
+
+    __tablename__ = "artifacts"
+    __table_args__ = (
+        UniqueConstraint("handoff_id", "kind", "version"),
+        # All that is counted about artifacts, so that their large rows are not read for it.
+        Index(
+            "ix_artifacts_counted", "kind", "generator", "status", "latency_ms", "input_tokens", "output_tokens"
+        ),
+    )  # fmt: skip
+    prefix = "art"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    handoff_id: Mapped[str] = mapped_column(ForeignKey("handoffs.id"))
+    kind: Mapped[str]
+    version: Mapped[int]
+    status: Mapped[artifacts.Status]
+    content: Mapped[dict[str, Any] | None]
+    grounding: Mapped[dict[str, Any] | None]
+    provenance: Mapped[dict[str, Any]]
+    generator: Mapped[str]
+    latency_ms: Mapped[int]
+    input_tokens: Mapped[int | None]
+    output_tokens: Mapped[int | None]
+    reasons: Mapped[list[str]]
+    context: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class Effect(Base):
+    """A side effect on the world: proposed, approved, executing, done."""
+
+    __tablename__ = "effects"
+    __table_args__ = (Index("ix_effects_status_created", "status", "created_at"),)
+    prefix = "eff"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    request_id: Mapped[str] = mapped_column(ForeignKey("requests.id"), index=True)
+    handoff_id: Mapped[str | None] = mapped_column(ForeignKey("handoffs.id"), index=True)
+    kind: Mapped[str]
+    params: Mapped[dict[str, Any]]
+    status: Mapped[effects.Status]
+    decision_id: Mapped[str] = mapped_column(ForeignKey("decisions.id"))
+    content_sha256: Mapped[str]
+    approvals_needed: Mapped[int]
+    approval_permission: Mapped[str]
+    proposer_may_approve: Mapped[bool]
+    proposed_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    execute_after: Mapped[datetime | None]
+    expires_at: Mapped[datetime]
+    receipt_reference: Mapped[str | None]
+    receipt_at: Mapped[datetime | None]
+    error: Mapped[str | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    decision: Mapped[Decision] = relationship(lazy="raise")
+
+
+class Approval(Base):
+    """One person's yes to exactly one content of an effect; a changed content leaves it behind."""
+
+    __tablename__ = "approvals"
+
+    effect_id: Mapped[str] = mapped_column(ForeignKey("effects.id"), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    content_sha256: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+
+    user: Mapped[User] = relationship(lazy="raise")

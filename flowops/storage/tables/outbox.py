@@ -1,0 +1,100 @@
+"""What must happen next, and the bookkeeping of those who make it happen."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Identity, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from flowops.domain import jobs
+from flowops.storage.tables.row import BOOKKEEPING, Base, Serial
+
+
+class Job(Base):
+    """One row of the outbox that is not finished."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        # Claimed in this order; only waiting jobs are in the index, so it stays small.
+        Index("ix_jobs_claimable", "run_at", "seq", postgresql_where=text("status = 'pending'"),
+              sqlite_where=text("status = 'pending'")),
+        Index("ix_jobs_key", "key", "seq"),
+        # Two jobs of one key never run at once, whatever the workers believe.
+        Index("uq_jobs_running_key", "key", unique=True, postgresql_where=text("status = 'processing'"),
+              sqlite_where=text("status = 'processing'")),
+        {"sqlite_autoincrement": True} | BOOKKEEPING,
+    )  # fmt: skip
+    prefix = "job"
+
+    seq: Mapped[int] = mapped_column(Serial, Identity(start=1), primary_key=True)
+    id: Mapped[str] = mapped_column(unique=True)
+    topic: Mapped[str]
+    key: Mapped[str]
+    payload: Mapped[dict[str, Any]]
+    status: Mapped[jobs.Status]
+    run_at: Mapped[datetime]
+    claims: Mapped[int] = mapped_column(default=0)
+    claim_token: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]
+    worker: Mapped[str | None]
+    error: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+
+class FinishedJob(Base):
+    """A job that was done or discarded, out of the way of those that wait."""
+
+    __tablename__ = "finished_jobs"
+    __table_args__ = (Index("ix_finished_jobs_topic_finished", "topic", "finished_at"), BOOKKEEPING)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    topic: Mapped[str]
+    key: Mapped[str]
+    payload: Mapped[dict[str, Any]]
+    status: Mapped[jobs.Status]
+    claims: Mapped[int]
+    error: Mapped[str | None]
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime]
+
+
+class JobAttempt(Base):
+    """One try at a job, kept with its error; `outcome` is empty while it runs."""
+
+    __tablename__ = "job_attempts"
+    __table_args__ = BOOKKEEPING
+
+    job_id: Mapped[str] = mapped_column(primary_key=True)
+    claim_token: Mapped[int] = mapped_column(primary_key=True)
+    topic: Mapped[str]
+    worker: Mapped[str]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    outcome: Mapped[jobs.AttemptOutcome | None]
+    error: Mapped[str | None]
+
+
+class Heartbeat(Base):
+    """A process that delivers, and when it was last heard of."""
+
+    __tablename__ = "heartbeats"
+    __table_args__ = BOOKKEEPING
+
+    worker: Mapped[str] = mapped_column(primary_key=True)
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+
+
+class IdempotencyKey(Base):
+    """The answer once given to a caller's key; an answer that showed a secret is kept without it."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = BOOKKEEPING
+
+    caller_id: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    request_sha256: Mapped[str]
+    status: Mapped[int | None]
+    body: Mapped[str | None]
+    etag: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(index=True)

@@ -1,0 +1,123 @@
+"""Unit and View: one transaction is a change, its audit entries and its jobs; an unaudited change is refused."""
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import rfc8785
+from sqlalchemy import Delete, Insert, Table, TextClause, Update, func, select
+from sqlalchemy.orm import Session
+
+from flowops import errors
+from flowops.domain.access import Actor
+from flowops.domain.events import Event
+from flowops.domain.jobs import Job, Status
+from flowops.storage import tables
+from flowops.storage.engine import Database
+
+_SUBJECTS = ("handoff_id", "request_id", "effect_id", "customer_id")
+
+
+@dataclass(frozen=True)
+class View:
+    """One transaction that can only read; `now` and `viewer` are fixed when it opens."""
+
+    session: Session
+    viewer: Actor
+    now: datetime
+
+
+@dataclass
+class Unit:
+    """One transaction that can write; `now` and `actor` are fixed when it opens.
+
+    `correlation_id` is the HTTP request's or the job's id: it stands in every entry this unit records.
+    """
+
+    session: Session
+    actor: Actor
+    now: datetime
+    correlation_id: str | None = None
+    _changed: set[str] = field(default_factory=set)
+    _recorded: bool = False
+
+    @property
+    def view(self) -> View:
+        """What this unit sees, its own uncommitted changes included, for showing an answer."""
+        return View(self.session, self.actor, self.now)
+
+    def record(self, event: Event, by: Actor | None = None) -> None:
+        """Append what happened to the audit log, in this transaction; `by` names a part of the product that decided.
+
+        Personal fields enter the entry as salted SHA-256 commitments over their RFC 8785 bytes; value and salt lie in
+        `audit_private`.
+        """
+        data = event.open_data()
+        entry = tables.AuditEntry(
+            at=self.now,
+            event=event.name,
+            actor_kind=(by or self.actor).kind,
+            actor_id=(by or self.actor).id,
+            correlation_id=self.correlation_id,
+            **{name: data.get(name) for name in _SUBJECTS},
+        )
+        self.session.add(entry)
+        for name, value in event.personal_data().items():
+            salt, text = secrets.token_hex(16), rfc8785.dumps(value).decode()
+            data[name] = {"commitment": "sha256:" + hashlib.sha256((salt + text).encode()).hexdigest()}
+            self.session.add(tables.AuditPrivate(entry_id=entry.id, field=name, value=text, salt=salt))
+        entry.data = data
+        self._recorded = True
+
+    def enqueue(self, job: Job, run_at: datetime | None = None) -> str:
+        """Write a job into the outbox, in this transaction, to run at `run_at` or as soon as it is committed."""
+        row = tables.Job(
+            topic=job.topic,
+            key=job.key,
+            payload=job.payload,
+            status=Status.PENDING,
+            run_at=run_at or self.now,
+            created_at=self.now,
+        )
+        self.session.add(row)
+        return row.id
+
+    def lock(self, name: str) -> None:
+        """Let one unit at a time go on with this name, until it ends; locks are to be taken in a fixed order."""
+        if self.session.get_bind().dialect.name == "postgresql":  # SQLite has one writer anyway
+            self.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+    def watch(self, statement: Any) -> None:
+        """Note which business tables a statement changes; refuse raw SQL, which nobody could watch."""
+        if isinstance(statement, TextClause):
+            raise errors.UnauditedChange(tables="something by raw SQL")
+        table = statement.table if isinstance(statement, Insert | Update | Delete) else None
+        if isinstance(table, Table) and not table.info.get("bookkeeping"):
+            self._changed.add(table.name)
+
+    def refuse_unaudited(self) -> None:
+        """Raise UnauditedChange when a business table was changed and no event recorded."""
+        if self._changed and not self._recorded:
+            raise errors.UnauditedChange(tables=", ".join(sorted(self._changed)))
+
+
+@contextmanager
+def open_unit(database: Database, actor: Actor, correlation_id: str | None = None) -> Iterator[Unit]:
+    """Open a unit: leaving the block commits, an exception rolls back everything."""
+    with database.writing() as connection, Session(connection, expire_on_commit=False) as session:
+        unit = Unit(session, actor, database.now(connection), correlation_id)
+        connection.execution_options(watcher=unit.watch)
+        yield unit
+        session.flush()
+        unit.refuse_unaudited()
+
+
+@contextmanager
+def open_view(database: Database, viewer: Actor) -> Iterator[View]:
+    """Open a view: a transaction the database keeps from writing."""
+    with database.reading() as connection, Session(connection, expire_on_commit=False) as session:
+        yield View(session, viewer, database.now(connection))
