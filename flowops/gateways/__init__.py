@@ -1,0 +1,1 @@
+"""Reaches out: each file holds a protocol, a sandbox version and a real one."""

@@ -1,0 +1,322 @@
+"""The other side of the gateways, for real: an HTTP provider and an SMTP server on loopback, with switchable faults."""
+
+import asyncio
+import json
+import socket
+import ssl
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Message as MessageHandler
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+
+from flowops import errors
+from flowops.domain.money import Money
+from flowops.storage import tables
+from flowops.storage.engine import Database
+from flowops.storage.sandbox import Sandbox
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request as the provider received it; `path` as it was on the wire."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: Any
+
+    @property
+    def key(self) -> str | None:
+        return self.headers.get("idempotency-key")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an honest provider says."""
+
+    status: int
+    body: Any
+
+
+Fault = Callable[["Exchange", Callable[[], Answer]], None]
+
+
+@dataclass
+class Provider:
+    """Accounts and billing over the sandbox's rows in a database of its own; `fault` replaces the honest answer."""
+
+    url: str
+    sandbox: Sandbox
+    requests: list[Seen] = field(default_factory=list)
+    fault: Fault | None = None
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def seed(self, now: datetime) -> None:
+        self.sandbox.seed(now)
+
+    @property
+    def keys(self) -> list[str | None]:
+        """The idempotency keys of the refunds that were asked for, repeats included."""
+        return [seen.key for seen in self.requests if seen.method == "POST"]
+
+    def answer(self, seen: Seen) -> Answer:
+        match seen.method, [unquote(part) for part in seen.path.split("/")[1:]]:
+            case "GET", ["accounts", customer_id]:
+                found: Any = self.sandbox.account(customer_id)
+            case "GET", ["invoices", invoice_id]:
+                found = self.sandbox.invoice(invoice_id)
+            case "GET", ["customers", customer_id, "invoices"]:
+                return Answer(200, {"items": [invoice.dump() for invoice in self.sandbox.invoices(customer_id)]})
+            case "POST", ["refunds"]:
+                return self._refund(seen)
+            case _:
+                found = None
+        return Answer(200, found.dump()) if found else Answer(404, {"error": "there is no such thing"})
+
+    def _refund(self, seen: Seen) -> Answer:
+        money, key = Money.model_validate(seen.body["money"]), seen.key
+        if key is None:
+            return Answer(400, {"error": "a refund needs an Idempotency-Key"})
+        try:
+            reference, _ = self.sandbox.refund(seen.body["invoiceId"], money, seen.body["reason"], key)
+        except errors.Refused as no:
+            return Answer(422, {"error": str(no)})
+        return Answer(200, {"id": reference, "status": "succeeded"})
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    provider: Provider
+
+
+class Exchange(BaseHTTPRequestHandler):
+    """One request and its answer; the connection ends with it."""
+
+    server: _Server
+
+    def serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        seen = Seen(self.command, self.path, headers, json.loads(body) if body else None)
+        provider = self.provider
+        provider.requests.append(seen)
+        with suppress(ConnectionError):  # a client that had enough
+            (provider.fault or honestly)(self, lambda: provider.answer(seen))
+
+    do_GET = do_POST = serve  # noqa: N815  # http.server finds them by these names
+
+    @property
+    def provider(self) -> Provider:
+        return self.server.provider
+
+    def say(self, status: int, body: bytes, content_type: str = "application/json", **headers: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def drip(self, data: bytes) -> None:
+        """Send a byte at a time, each well within any timeout of a single read."""
+        for byte in data:
+            if self.provider.stopping.wait(0.02):
+                return
+            self.wfile.write(bytes([byte]))
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing on the terminal."""
+
+
+def honestly(exchange: Exchange, honest: Callable[[], Answer]) -> None:
+    answer = honest()
+    exchange.say(answer.status, json.dumps(answer.body).encode())
+
+
+def hanging(exchange: Exchange, honest: Callable[[], Answer]) -> None:
+    """Take the request and say nothing."""
+    exchange.provider.stopping.wait(60)
+
+
+def dripping_headers(exchange: Exchange, honest: Callable[[], Answer]) -> None:
+    exchange.drip(b"HTTP/1.0 200 OK\r\n" + b"X-Slow: 1\r\n" * 1000)
+
+
+def dripping_body(exchange: Exchange, honest: Callable[[], Answer]) -> None:
+    exchange.send_response(200)
+    exchange.send_header("Content-Type", "application/json")
+    exchange.end_headers()
+    exchange.drip(b" " * 10_000)
+
+
+def hanging_up(exchange: Exchange, honest: Callable[[], Answer]) -> None:
+    """Do what was asked, and end the connection without a word."""
+    honest()
+
+
+def truncating(exchange: Exchange, honest: Callable[[], Answer]) -> None:
+    """Do what was asked, and end the connection in the middle of the answer."""
+    body = json.dumps(honest().body).encode()
+    exchange.send_response(200)
+    exchange.send_header("Content-Type", "application/json")
+    exchange.send_header("Content-Length", str(len(body)))
+    exchange.end_headers()
+    exchange.wfile.write(body[:-5])
+
+
+def speaking_html(exchange: Exchange, honest: Callable[[], Answer]) -> None:
+    """Do what was asked, and answer with a page for people."""
+    honest()
+    exchange.say(200, b"<html>It worked!</html>", "text/html; charset=utf-8")
+
+
+def mislabelling(exchange: Exchange, honest: Callable[[], Answer]) -> None:
+    """Do what was asked, and answer honestly, but call it a page."""
+    exchange.say(200, json.dumps(honest().body).encode(), "text/html")
+
+
+def huge(exchange: Exchange, honest: Callable[[], Answer]) -> None:
+    """Do what was asked, and answer honestly with 10 MB of something else beside it."""
+    exchange.say(200, json.dumps(honest().body | {"padding": "x" * 10_000_000}).encode())
+
+
+def saying(body: str) -> Fault:
+    """Answer 200 with this text as JSON, whatever was asked."""
+    return lambda exchange, honest: exchange.say(200, body.encode())
+
+
+def answering(status: int, **headers: str) -> Fault:
+    """Answer with this status and do nothing; `Retry_After="7"` adds a header."""
+    return lambda exchange, honest: exchange.say(status, b'{"secret": "of the other side"}', **headers)
+
+
+def changing(**fields: Any) -> Fault:
+    """Do what was asked, and answer honestly but for these fields."""
+    return lambda exchange, honest: exchange.say(200, json.dumps(honest().body | fields).encode())
+
+
+@contextmanager
+def http_provider(clock: Callable[[], datetime] | None = None, seeded_at: datetime | None = None) -> Iterator[Provider]:
+    """An HTTP provider for as long as the block lasts, seeded as of `seeded_at` (else empty until `seed`)."""
+    with tempfile.TemporaryDirectory(prefix="flowops-provider-") as folder:
+        database = Database(f"sqlite:///{Path(folder) / 'provider.db'}", clock)
+        rows = (tables.SandboxAccount, tables.SandboxInvoice, tables.SandboxRefund)
+        tables.Base.metadata.create_all(
+            database.engine, [tables.Base.metadata.tables[row.__tablename__] for row in rows]
+        )
+        server = _Server(("127.0.0.1", 0), Exchange)
+        server.provider = provider = Provider(f"http://127.0.0.1:{server.server_port}", Sandbox(database))
+        if seeded_at:
+            provider.seed(seeded_at)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield provider
+        finally:
+            provider.stopping.set()
+            server.shutdown()
+            thread.join()
+            server.server_close()
+            database.engine.dispose()
+
+
+class MailServer(MessageHandler):
+    """An SMTP server's inbox. `reply` replaces its answer to a recipient, `after_data` the one to a whole mail, which
+    it otherwise takes and confirms after `delay` seconds.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.url = ""
+        self.inbox: list[Message] = []
+        self.encrypted: list[bool] = []  # was the mail of the same index sent over TLS?
+        self.reply: str | None = None
+        self.after_data: str | None = None
+        self.delay = 0.0
+        self.hangs_up = False  # instead of answering the goodbye
+
+    def handle_message(self, message: Message) -> None:
+        self.inbox.append(message)
+
+    async def handle_RCPT(  # noqa: N802  # aiosmtpd finds its hooks by these names
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        if self.reply:
+            return self.reply
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # as above
+        await asyncio.sleep(self.delay)
+        if self.after_data is None:
+            self.encrypted.append(session.ssl is not None)
+            await super().handle_DATA(server, session, envelope)
+        return self.after_data or "250 OK"
+
+    async def handle_QUIT(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # as above
+        if self.hangs_up:
+            server.transport.abort()
+        return "221 Bye"
+
+
+class _OnFreePort(Controller):
+    def _trigger_server(self) -> None:
+        assert isinstance(self.server, asyncio.Server)
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()  # type: ignore[no-untyped-call]  # aiosmtpd has no types here
+
+
+@contextmanager
+def mail_server(
+    login: tuple[str, str] | None = None,
+    starttls: ssl.SSLContext | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> Iterator[MailServer]:
+    """An SMTP server for as long as the block lasts; a `login` is the only one that works."""
+
+    def check(server: SMTP, session: Any, envelope: Any, mechanism: str, given: Any) -> AuthResult:
+        wanted = login and LoginPassword(*(word.encode() for word in login))
+        return AuthResult(success=given == wanted, handled=False)
+
+    mails = MailServer()
+    controller = _OnFreePort(
+        mails,
+        hostname="127.0.0.1",
+        port=0,
+        ssl_context=tls,
+        tls_context=starttls,
+        auth_require_tls=False,
+        authenticator=check,
+    )
+    controller.start()
+    mails.url = f"{'smtps' if tls else 'smtp'}://127.0.0.1:{controller.port}"
+    try:
+        yield mails
+    finally:
+        controller.stop()
+
+
+@contextmanager
+def silent_server() -> Iterator[int]:
+    """The port of a server that accepts connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def closed_port() -> int:
+    """A port of loopback on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
