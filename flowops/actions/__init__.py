@@ -1,0 +1,1 @@
+"""Acts: one function per business verb; takes a Unit first, never commits."""

@@ -1,0 +1,62 @@
+"""Takes a decision from facts and keeps it with everything it was taken from."""
+
+from flowops import errors
+from flowops.domain import effects, policies, verification
+from flowops.domain.facts import Asked, Facts, History, Limits, Records
+from flowops.domain.policy import Policy, Verdict
+from flowops.settings import Settings
+from flowops.storage import tables
+from flowops.storage.unit import Unit
+
+
+def decide(
+    unit: Unit, asked: Asked, records: Records, policy: Policy, settings: Settings, history: History
+) -> tuple[Facts, Verdict]:
+    """Verify what was asked against the records, and let policy rule on what is known then."""
+    facts = Facts(
+        asked=asked,
+        records=records,
+        history=history,
+        limits=_limits(settings, asked),
+        confidence_floor=settings.confidence_floor,
+        now=unit.now,
+    )
+    facts = facts.verified(verification.verify(facts))
+    return facts, policy.decide(facts)
+
+
+def keep(unit: Unit, stage: str, subject_id: str, facts: Facts, verdict: Verdict, policy: Policy) -> tables.Decision:
+    """Store a decision so that it can be taken again, with the source of the rules that took it."""
+    if unit.session.get(tables.PolicyVersion, policy.version) is None:
+        unit.lock("policy_versions")
+        if unit.session.get(tables.PolicyVersion, policy.version) is None:
+            version = tables.PolicyVersion(version=policy.version, source=policies.source(), created_at=unit.now)
+            unit.session.add(version)
+            unit.session.flush()
+    decision = tables.Decision(
+        stage=stage,
+        subject_id=subject_id,
+        facts=facts.dump(),
+        verdict=verdict.dump(),
+        outcome=verdict.outcome,
+        rule=verdict.decided_by,
+        policy_version=verdict.policy_version,
+        created_at=unit.now,
+    )
+    unit.session.add(decision)
+    return decision
+
+
+def is_executable(asked: Asked) -> bool:
+    """Is what was asked an effect of a known kind with parameters that can be read?"""
+    try:
+        effects.parse(asked.kind or "", asked.params)
+    except errors.Invalid:
+        return False
+    return True
+
+
+def _limits(settings: Settings, asked: Asked) -> Limits | None:
+    money = effects.money(asked.kind, asked.params)
+    found = settings.limits.get(asked.kind or "", {}).get(money.currency) if money else None
+    return Limits.model_validate(found.model_dump()) if found else None

@@ -1,0 +1,266 @@
+"""Side effects from proposal to receipt: an approval means exactly what was seen, and nothing runs on other facts."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload
+
+from flowops import errors
+from flowops.actions import decisions, handoffs
+from flowops.domain import effects as kinds
+from flowops.domain import events, jobs
+from flowops.domain.access import POLICY, ActorKind, Permission
+from flowops.domain.effects import Approvals, Status
+from flowops.domain.facts import Asked, Facts, History, Records
+from flowops.domain.policy import Outcome, Policy, Verdict
+from flowops.settings import Settings
+from flowops.storage import tables
+from flowops.storage.unit import Unit
+
+
+def create(
+    unit: Unit,
+    request: tables.Request,
+    handoff_id: str | None,
+    facts: Facts,
+    verdict: Verdict,
+    settings: Settings,
+    *,
+    automatic: bool,
+    decision: tables.Decision | None = None,
+) -> tables.Effect:
+    """Write down an effect; `automatic` means policy alone approved it, so it is queued at once."""
+    kind, params = facts.asked.kind or "", facts.asked.params
+    wanted = kinds.approvals(kind, params, facts.limits)
+    effect = tables.Effect(
+        request_id=request.id,
+        handoff_id=handoff_id,
+        kind=kind,
+        params=params,
+        status=Status.PROPOSED,
+        decision_id=(decision or request.decision).id,
+        content_sha256=kinds.content_sha256(kind, params, facts.records),
+        approvals_needed=0 if automatic else wanted.needed,
+        approval_permission=wanted.permission,
+        proposer_may_approve=wanted.proposer_may,
+        proposed_by=unit.actor.id,
+        expires_at=unit.now + settings.proposal_expiry,
+        created_at=unit.now,
+        updated_at=unit.now,
+    )
+    unit.session.add(effect)
+    unit.session.flush()
+    unit.record(
+        events.EffectProposed(
+            effect_id=effect.id,
+            handoff_id=handoff_id,
+            request_id=request.id,
+            kind=kind,
+            content_sha256=effect.content_sha256,
+            verdict=verdict.outcome,
+            approvals_needed=effect.approvals_needed,
+        )
+    )
+    if automatic:
+        _approve(unit, effect, settings, undo=timedelta(0))
+    return effect
+
+
+def propose(unit: Unit, ref: str, asked: Asked, records: Records, policy: Policy, settings: Settings) -> tables.Effect:
+    """Put up a side effect for a case; the owner may, or the service that opened it.
+
+    `asked` is the proposer's word alone: what the first caller claimed about the customer is not held against it.
+    Raises `errors.Invalid` for an unknown kind or wrong parameters.
+    """
+    if unit.actor.kind is ActorKind.SERVICE:
+        handoff = handoffs.find(unit, ref)
+    else:
+        handoff = handoffs.owned(unit, ref, lease=settings.claim_lease)
+    kinds.parse(asked.kind or "", asked.params)
+    request = unit.session.get_one(tables.Request, handoff.request_id, options=[joinedload(tables.Request.decision)])
+    facts, verdict = decisions.decide(unit, asked, records, policy, settings, History())
+    decision = decisions.keep(unit, "proposal", handoff.id, facts, verdict, policy)
+    unit.session.flush()
+    effect = create(unit, request, handoff.id, facts, verdict, settings, automatic=False, decision=decision)
+    handoffs.touch(unit, handoff)
+    return effect
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A person's yes: the hash of what they saw, and the last message they had read."""
+
+    content_sha256: str
+    last_message_id: str | None = None
+
+
+def approve(
+    unit: Unit, effect_id: str, answer: Answer, records: Records, policy: Policy, settings: Settings
+) -> tables.Effect:
+    """Approve exactly the content that was seen, on records fetched just now.
+
+    The last approval needed queues the effect behind its undo window. Raises ContentChanged (with the new hash and the
+    difference), VerificationFailed, NewMessage, SelfApproval, AlreadyDecided, DeniedByPolicy, Expired, AboveLimit.
+    """
+    effect, handoff = lock(unit, effect_id)
+    _refuse_closed(unit, effect)
+    if not unit.actor.may(Permission(effect.approval_permission)):
+        raise errors.AboveLimit(permission=effect.approval_permission)
+    if effect.proposed_by == unit.actor.id and not effect.proposer_may_approve:
+        raise errors.SelfApproval()
+    if handoff is not None and answer.last_message_id is not None:
+        _refuse_unread(unit, handoff, answer.last_message_id)
+    before = Facts.model_validate(effect.decision.facts)
+    facts, verdict = decisions.decide(unit, before.asked, records, policy, settings, before.history)
+    if verdict.outcome is Outcome.DENY or effect.decision.outcome == Outcome.DENY:
+        raise errors.DeniedByPolicy(
+            reason=verdict.reason if verdict.outcome is Outcome.DENY else "it did when proposed"
+        )
+    fresh = kinds.content_sha256(effect.kind, effect.params, records)
+    if answer.content_sha256 != fresh and not records.errors:
+        raise errors.ContentChanged(content_sha256=fresh, difference=difference(before.records, records))
+    if facts.failed:
+        names = ", ".join(check.name for check in facts.failed)
+        raise errors.VerificationFailed(failed=names, checks=[check.dump() for check in facts.failed])
+    if fresh != effect.content_sha256:
+        rebind(unit, effect, facts, verdict, policy)
+    _add_approval(unit, effect)
+    missing = effect.approvals_needed - _count_approvals(unit, effect)
+    if missing <= 0:
+        _approve(unit, effect, settings, undo=timedelta(seconds=settings.undo_seconds))
+    else:
+        effect.updated_at = unit.now
+        unit.record(_approved(effect, missing))
+    if handoff is not None:
+        handoffs.touch(unit, handoff)
+    return effect
+
+
+def decline(unit: Unit, effect_id: str, reason: str) -> tables.Effect:
+    """Say no to an effect that waits for a decision; whoever could approve it can decline it."""
+    effect, handoff = lock(unit, effect_id)
+    if effect.status not in kinds.OPEN:
+        raise errors.AlreadyDecided(status=effect.status)
+    if not unit.actor.may(Permission(effect.approval_permission)):
+        raise errors.AboveLimit(permission=effect.approval_permission)
+    set_status(unit, effect, Status.DECLINED)
+    unit.record(events.EffectDeclined(effect_id=effect.id, handoff_id=effect.handoff_id, reason=reason))
+    if handoff is not None:
+        handoffs.touch(unit, handoff)
+    return effect
+
+
+def difference(before: Records, after: Records) -> tuple[dict[str, str], ...]:
+    """Field by field, what the records said when it was decided and what they say now, without fetch times."""
+    return tuple(
+        {"field": f"{name}.{key}", "before": str(old.get(key)), "after": str(new.get(key))}
+        for name in ("account", "invoice")
+        for old, new in [(_fields(before, name), _fields(after, name))]
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    )
+
+
+def _fields(records: Records, name: str) -> dict[str, object]:
+    record = getattr(records, name)
+    return record.dump() if record else {}
+
+
+def lock(unit: Unit, effect_id: str) -> tuple[tables.Effect, tables.Handoff | None]:
+    """The effect and its case, both locked, the case first; NotFound when the actor may not see them."""
+    handoff_id = unit.session.scalar(select(tables.Effect.handoff_id).where(tables.Effect.id == effect_id))
+    handoff = handoffs.find(unit, handoff_id) if handoff_id else None
+    effect = unit.session.scalar(
+        select(tables.Effect)
+        .where(tables.Effect.id == effect_id)
+        .options(joinedload(tables.Effect.decision))
+        .with_for_update(of=tables.Effect)
+        .execution_options(populate_existing=True)
+    )
+    if effect is None or (
+        handoff is None and unit.actor.kind is ActorKind.SERVICE and effect.proposed_by != unit.actor.id
+    ):
+        raise errors.NotFound(kind="effect", id=effect_id)
+    return effect, handoff
+
+
+def _may_see(unit: Unit, effect: tables.Effect) -> bool:
+    request = unit.session.get_one(tables.Request, effect.request_id)
+    return unit.actor.sees(request.queue, request.caller_id)
+
+
+def _refuse_closed(unit: Unit, effect: tables.Effect) -> None:
+    if effect.status not in kinds.OPEN:
+        raise errors.AlreadyDecided(status=effect.status)
+    if effect.expires_at <= unit.now:
+        raise errors.Expired(at=f"{effect.expires_at:%Y-%m-%d %H:%M} UTC", expires_at=effect.expires_at)
+
+
+def _refuse_unread(unit: Unit, handoff: tables.Handoff, read: str) -> None:
+    last = unit.session.scalar(
+        select(tables.Message)
+        .where(tables.Message.handoff_id == handoff.id)
+        .order_by(tables.Message.position.desc())
+        .limit(1)
+    )
+    if last is not None and last.id != read:
+        raise errors.NewMessage(last_message_id=last.id, at=last.created_at)
+
+
+def _add_approval(unit: Unit, effect: tables.Effect) -> None:
+    key = (effect.id, unit.actor.id, effect.content_sha256)
+    if unit.session.get(tables.Approval, key) is not None:
+        raise errors.AlreadyDecided(status="approved by you")
+    approval = tables.Approval(
+        effect_id=effect.id, user_id=unit.actor.id, content_sha256=effect.content_sha256, at=unit.now
+    )
+    unit.session.add(approval)
+    unit.session.flush()
+
+
+def _count_approvals(unit: Unit, effect: tables.Effect) -> int:
+    """Approvals of exactly the content the effect has now; those of other contents are void."""
+    return (
+        unit.session.scalar(
+            select(func.count())
+            .select_from(tables.Approval)
+            .where(tables.Approval.effect_id == effect.id, tables.Approval.content_sha256 == effect.content_sha256)
+        )
+        or 0
+    )
+
+
+def _approve(unit: Unit, effect: tables.Effect, settings: Settings, undo: timedelta) -> None:
+    set_status(unit, effect, Status.APPROVED)
+    effect.execute_after = unit.now + undo
+    effect.expires_at = unit.now + settings.approval_expiry
+    job = jobs.ExecuteEffect(effect_id=effect.id, case_id=effect.handoff_id or effect.request_id)
+    unit.enqueue(job, run_at=effect.execute_after)
+    unit.record(_approved(effect, 0), by=None if effect.approvals_needed else POLICY)
+
+
+def _approved(effect: tables.Effect, missing: int) -> events.EffectApproved:
+    return events.EffectApproved(
+        effect_id=effect.id,
+        handoff_id=effect.handoff_id,
+        content_sha256=effect.content_sha256,
+        missing=missing,
+        execute_after=effect.execute_after.isoformat() if effect.execute_after and not missing else None,
+    )
+
+
+def rebind(unit: Unit, effect: tables.Effect, facts: Facts, verdict: Verdict, policy: Policy) -> None:
+    """Bind the effect to what the records say now: earlier approvals are void and its demands are made anew."""
+    decision = decisions.keep(unit, "execution", effect.id, facts, verdict, policy)
+    unit.session.flush()
+    wanted: Approvals = kinds.approvals(effect.kind, effect.params, facts.limits)
+    effect.decision_id, effect.decision = decision.id, decision
+    effect.content_sha256 = kinds.content_sha256(effect.kind, effect.params, facts.records)
+    effect.approvals_needed = wanted.needed
+    effect.approval_permission, effect.proposer_may_approve = wanted.permission, wanted.proposer_may
+
+
+def set_status(unit: Unit, effect: tables.Effect, status: Status) -> None:
+    """Move the effect on; its event is the caller's to record."""
+    effect.status, effect.updated_at = status, unit.now

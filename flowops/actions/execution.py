@@ -1,0 +1,135 @@
+"""Carries approved effects out: verified once more, started once, and nothing runs on other facts."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import joinedload
+
+from flowops import errors
+from flowops.actions import decisions, effects, handoffs
+from flowops.domain import effects as kinds
+from flowops.domain import events
+from flowops.domain.effects import Status
+from flowops.domain.facts import Facts, Records
+from flowops.domain.handoffs import Reason
+from flowops.domain.policy import Policy, Verdict
+from flowops.settings import Settings
+from flowops.storage import tables
+from flowops.storage.unit import Unit
+
+
+def start(unit: Unit, effect_id: str, records: Records | None, policy: Policy, settings: Settings) -> bool:
+    """May the provider be called now? Commit `executing` before the first call.
+
+    An effect that is already executing is called again under the same key without asking the records: the provider may
+    have done it. `records` are what they say now, None only for such an effect. Changed records hold the effect and
+    give its case to a person; an approval too old is void. False means there is nothing to call for.
+
+    Raises Unavailable when the records cannot be had.
+    """
+    effect, handoff = effects.lock(unit, effect_id)
+    if effect.status is Status.EXECUTING:
+        return True
+    if effect.status is not Status.APPROVED or records is None:
+        return False
+    if effect.expires_at <= unit.now:
+        was = effect.status
+        effects.set_status(unit, effect, Status.EXPIRED)
+        unit.record(events.EffectExpired(effect_id=effect.id, handoff_id=effect.handoff_id, was=was))
+        return False
+    if records.errors:
+        what, why = next(iter(records.errors.items()))
+        raise errors.Unavailable(what=f"The {what} gateway", reason=why)
+    before = Facts.model_validate(effect.decision.facts)
+    facts, verdict = decisions.decide(unit, before.asked, records, policy, settings, before.history)
+    changed = effects.difference(before.records, records)
+    if facts.failed or kinds.content_sha256(effect.kind, effect.params, records) != effect.content_sha256:
+        _hold(unit, effect, handoff, facts, verdict, policy, changed)
+        return False
+    effects.set_status(unit, effect, Status.EXECUTING)
+    unit.record(
+        events.EffectStarted(effect_id=effect.id, handoff_id=effect.handoff_id, content_sha256=effect.content_sha256)
+    )
+    return True
+
+
+def put_back(unit: Unit, effect_id: str, why: str) -> None:
+    """The provider certainly received nothing, so the effect waits as approved and will be verified again."""
+    effect, _ = effects.lock(unit, effect_id)
+    if effect.status is Status.EXECUTING:
+        effects.set_status(unit, effect, Status.APPROVED)
+        unit.record(events.EffectPutBack(effect_id=effect.id, handoff_id=effect.handoff_id, reason=why))
+
+
+def finish(unit: Unit, effect_id: str, reference: str, at: datetime) -> None:
+    """Keep the provider's receipt; a reply that was sent joins the conversation."""
+    effect, handoff = effects.lock(unit, effect_id)
+    if effect.status is not Status.EXECUTING:
+        return
+    effects.set_status(unit, effect, Status.DONE)
+    effect.receipt_reference, effect.receipt_at = reference, at
+    if effect.kind == "reply" and handoff is not None:
+        unit.session.add(
+            tables.Message(
+                request_id=effect.request_id,
+                handoff_id=handoff.id,
+                role="operator",
+                text=effect.params["body"],
+                at=at,
+                created_at=unit.now,
+            )
+        )
+    unit.record(
+        events.EffectDone(effect_id=effect.id, handoff_id=effect.handoff_id, kind=effect.kind, reference=reference)
+    )
+    if handoff is not None:
+        handoffs.touch(unit, handoff)
+
+
+def fail(unit: Unit, effect_id: str, why: str) -> None:
+    """The provider said no for good: the case, a new one if there was none, goes to a person."""
+    effect, handoff = effects.lock(unit, effect_id)
+    if effect.status is not Status.EXECUTING:
+        return
+    handoff = _case(unit, effect, handoff, Reason.EFFECT_FAILED, f"The {effect.kind} failed: {why}")
+    effects.set_status(unit, effect, Status.FAILED)
+    effect.error = why
+    unit.record(events.EffectFailed(effect_id=effect.id, handoff_id=handoff.id, kind=effect.kind, error=why))
+
+
+def _hold(
+    unit: Unit,
+    effect: tables.Effect,
+    handoff: tables.Handoff | None,
+    facts: Facts,
+    verdict: Verdict,
+    policy: Policy,
+    changed: tuple[dict[str, str], ...],
+) -> None:
+    fields = tuple(change["field"] for change in changed) or tuple(check.name for check in facts.failed)
+    handoff = _case(unit, effect, handoff, Reason.VERIFICATION_FAILED, f"Changed since approval: {', '.join(fields)}")
+    effects.rebind(unit, effect, facts, verdict, policy)
+    effects.set_status(unit, effect, Status.HELD)
+    unit.record(
+        events.EffectHeld(
+            effect_id=effect.id, handoff_id=handoff.id, content_sha256=effect.content_sha256, changed=fields
+        )
+    )
+
+
+def _case(unit: Unit, effect: tables.Effect, handoff: tables.Handoff | None, issue: Reason, why: str) -> tables.Handoff:
+    """The effect's case, made to need a person again; opened if there was none."""
+    if handoff is not None:
+        return handoffs.need_person(unit, handoff.id, issue, why)
+    request = unit.session.get_one(tables.Request, effect.request_id, options=[joinedload(tables.Request.decision)])
+    handoff = handoffs.open(
+        unit,
+        request,
+        title=f"{effect.kind.capitalize()}: {why}"[:200],
+        reason=issue,
+        issues=[issue],
+        priority=Verdict.model_validate(request.decision.verdict).priority,
+        queue=request.queue,
+        channel=request.channel,
+    )
+    effect.handoff_id = handoff.id
+    return handoff

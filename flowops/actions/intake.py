@@ -1,0 +1,251 @@
+"""Takes requests in: verify, decide, record; what policy may not decide alone becomes a handoff."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+
+from flowops import errors
+from flowops.actions import decisions, effects, handoffs
+from flowops.domain import events
+from flowops.domain.facts import Account, Asked, Facts, History, Records
+from flowops.domain.handoffs import Priority, Reason, strictest
+from flowops.domain.policy import Outcome, Policy, Verdict
+from flowops.settings import Settings
+from flowops.storage import tables
+from flowops.storage.unit import Unit
+
+SOURCE = "accounts"  # the system whose ids callers use for customers
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """One request or case as a caller sent it."""
+
+    asked: Asked
+    queue: str
+    external_id: str | None = None
+    meta: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the caller of `open_case` says about the case; `promise` False means no deadline at all."""
+
+    title: str
+    reason: Reason
+    priority: Priority | None = None
+    promise: bool = True
+
+
+def find_repeat(unit: Unit, endpoint: str, incoming: Incoming) -> tables.Request | None:
+    """The request this caller sent before under the same external id and mode, if any.
+
+    From here to the end of the unit nobody else can take the same external id in.
+    """
+    if incoming.external_id is None:
+        return None
+    unit.lock(f"external:{unit.actor.id}:{endpoint}:{incoming.asked.mode}:{incoming.external_id}")
+    return unit.session.scalar(
+        select(tables.Request).where(
+            tables.Request.caller_id == unit.actor.id,
+            tables.Request.endpoint == endpoint,
+            tables.Request.mode == incoming.asked.mode,
+            tables.Request.external_id == incoming.external_id,
+        )
+    )
+
+
+def receive(unit: Unit, incoming: Incoming, records: Records, policy: Policy, settings: Settings) -> tables.Request:
+    """Record a request with its verdict and do what the verdict says.
+
+    approve: the effect is queued for execution. deny: nothing more, unless somebody must look for another reason
+    (asked to escalate, a threat): then a handoff without the effect, which nobody could approve. Otherwise, and
+    whenever a check failed, a handoff with the effect proposed. In shadow mode the decision is recorded, no more.
+    """
+    customer = _customer(unit, incoming.asked, records)
+    facts, verdict = _decide(unit, customer, incoming.asked, records, policy, settings)
+    outcome = _outcome(facts, verdict)
+    request = _record(unit, "requests", incoming, customer, facts, verdict, policy, outcome)
+    if incoming.asked.mode == "shadow":
+        return request
+    _keep_messages(unit, request, incoming.asked)
+    handoff_id = None
+    if outcome == "handed_off":
+        issues = _issues(facts, verdict)
+        handoff = handoffs.open(
+            unit,
+            request,
+            title=_title(incoming.asked),
+            reason=strictest(issues),
+            issues=[reason for reason in Reason if reason in issues],
+            priority=verdict.priority,
+            queue=incoming.queue,
+            channel=incoming.asked.channel,
+        )
+        handoff_id = handoff.id
+    denied = verdict.outcome is Outcome.DENY
+    if outcome in {"approved", "handed_off"} and not denied and decisions.is_executable(incoming.asked):
+        effects.create(unit, request, handoff_id, facts, verdict, settings, automatic=outcome == "approved")
+    return request
+
+
+def open_case(
+    unit: Unit, incoming: Incoming, case: Case, records: Records, policy: Policy, settings: Settings
+) -> tables.Handoff:
+    """Open a case because a caller says a person must own it; what verification finds is added to its issues."""
+    customer = _customer(unit, incoming.asked, records)
+    facts, verdict = _decide(unit, customer, incoming.asked, records, policy, settings)
+    request = _record(unit, "handoffs", incoming, customer, facts, verdict, policy, "handed_off")
+    _keep_messages(unit, request, incoming.asked)
+    issues = _issues(facts, verdict) - {Reason.OTHER} | {case.reason}
+    handoff = handoffs.open(
+        unit,
+        request,
+        title=case.title,
+        reason=case.reason,
+        issues=[reason for reason in Reason if reason in issues],
+        priority=case.priority or verdict.priority,
+        queue=incoming.queue,
+        channel=incoming.asked.channel,
+        sla_due_at=incoming.asked.sla_due_at,
+        promise=case.promise,
+    )
+    if decisions.is_executable(incoming.asked):
+        effects.create(unit, request, handoff.id, facts, verdict, settings, automatic=False)
+    return handoff
+
+
+def _decide(
+    unit: Unit, customer: tables.Customer, asked: Asked, records: Records, policy: Policy, settings: Settings
+) -> tuple[Facts, Verdict]:
+    recent = unit.session.scalar(
+        select(func.count())
+        .select_from(tables.Handoff)
+        .where(
+            tables.Handoff.customer_id == customer.id,
+            tables.Handoff.created_at > unit.now - timedelta(days=7),
+        )
+    )
+    return decisions.decide(unit, asked, records, policy, settings, History(cases_in_7_days=recent or 0))
+
+
+def _outcome(facts: Facts, verdict: Verdict) -> str:
+    if verdict.outcome is Outcome.DENY:
+        return "handed_off" if Reason.ESCALATED in verdict.issues else "denied"
+    # Verification has the last word here, so that no set of rules can be written that forgets it.
+    if verdict.outcome is Outcome.APPROVE and not facts.failed:
+        return "approved" if facts.asked.kind else "recorded"
+    return "handed_off"
+
+
+def _issues(facts: Facts, verdict: Verdict) -> set[Reason]:
+    found = set(verdict.issues)
+    if facts.failed:
+        found.add(Reason.VERIFICATION_FAILED)
+    return found or {Reason.OTHER}
+
+
+def _title(asked: Asked) -> str:
+    said = asked.subject or next((m.text for m in asked.messages if m.text.strip()), asked.channel)
+    line = " ".join(said.split())
+    return line if len(line) <= 100 else line[:99].rstrip() + "…"
+
+
+def _customer(unit: Unit, asked: Asked, records: Records) -> tables.Customer:
+    """The customer's row, made or brought up to date; until the unit ends no other one decides about them."""
+    unit.lock(f"customer:{asked.customer_id}")
+    row = unit.session.scalar(
+        select(tables.Customer).where(
+            tables.Customer.source == SOURCE, tables.Customer.external_id == asked.customer_id
+        )
+    )
+    known = _known(asked, records.account, row)
+    if row is not None and known == (row.email, row.name, row.plan):
+        return row
+    if row is None:
+        row = tables.Customer(source=SOURCE, external_id=asked.customer_id, created_at=unit.now)
+        unit.session.add(row)
+    row.email, row.name, row.plan = known
+    row.updated_at = unit.now
+    unit.record(
+        events.CustomerSeen(
+            customer_id=row.id,
+            source=SOURCE,
+            external_id=asked.customer_id,
+            email=row.email,
+            customer_name=row.name,
+        )
+    )
+    unit.session.flush()
+    return row
+
+
+def _known(
+    asked: Asked, account: Account | None, row: tables.Customer | None
+) -> tuple[str | None, str | None, str | None]:
+    """What we say of a customer: the record where there is one, else what we had, else what the caller claims."""
+    if account is not None:
+        return account.email, account.name, account.plan.value
+    if row is not None:
+        return row.email or asked.email, row.name or asked.name, row.plan or asked.plan
+    return asked.email, asked.name, asked.plan
+
+
+def _record(
+    unit: Unit,
+    endpoint: str,
+    incoming: Incoming,
+    customer: tables.Customer,
+    facts: Facts,
+    verdict: Verdict,
+    policy: Policy,
+    outcome: str,
+) -> tables.Request:
+    asked = incoming.asked
+    if unit.session.get(tables.Queue, incoming.queue) is None:
+        raise errors.Invalid(reason=f"There is no queue {incoming.queue!r}. Nothing was recorded.")
+    request = tables.Request(
+        endpoint=endpoint,
+        mode=asked.mode,
+        caller_id=unit.actor.id,
+        external_id=incoming.external_id,
+        customer_id=customer.id,
+        channel=asked.channel,
+        queue=incoming.queue,
+        subject=asked.subject,
+        facts=[tool.dump() for tool in asked.tools],
+        confidence=None if asked.confidence is None else str(asked.confidence),
+        escalate=asked.escalate,
+        effect={"kind": asked.kind, "params": asked.params} if asked.kind else None,
+        meta=incoming.meta,
+        outcome=outcome,
+        created_at=unit.now,
+    )
+    decision = decisions.keep(unit, "intake", request.id, facts, verdict, policy)
+    request.decision_id = decision.id
+    request.customer, request.decision = customer, decision
+    unit.session.add(request)
+    unit.record(
+        events.RequestReceived(
+            request_id=request.id,
+            customer_id=customer.id,
+            mode=asked.mode,
+            outcome=outcome,
+            decision_id=decision.id,
+            verdict=verdict.outcome,
+            policy_version=verdict.policy_version,
+            failed_checks=tuple(check.name for check in facts.failed),
+        )
+    )
+    unit.session.flush()
+    return request
+
+
+def _keep_messages(unit: Unit, request: tables.Request, asked: Asked) -> None:
+    unit.session.add_all(
+        tables.Message(request_id=request.id, role=m.role, text=m.text, at=m.at, created_at=unit.now)
+        for m in asked.messages
+    )
+    unit.session.flush()

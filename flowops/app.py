@@ -1,0 +1,120 @@
+"""The composition root: settings in; database, gateways, generators, policy, unit() and view() out."""
+
+import os
+import secrets
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+from pydantic import SecretStr
+
+from flowops import errors
+from flowops.ai import generator
+from flowops.domain import policies
+from flowops.domain.access import SYSTEM, Actor
+from flowops.domain.facts import Asked, Records
+from flowops.domain.policy import Policy
+from flowops.gateways import accounts, billing, mail, records
+from flowops.settings import Settings
+from flowops.storage import migrate
+from flowops.storage.engine import Clock, Database
+from flowops.storage.sandbox import Sandbox
+from flowops.storage.unit import Unit, View, open_unit, open_view
+from flowops.tries import Tries
+
+
+@dataclass(frozen=True)
+class App:
+    """Everything one process needs, wired once; the front doors and workers take it as their only argument."""
+
+    settings: Settings
+    database: Database
+    policy: Policy
+    accounts: accounts.Accounts
+    billing: billing.Billing
+    mail: mail.Mail
+    sandbox: Sandbox
+    generators: tuple[generator.Generator, ...]
+    secret_key: bytes
+    tries: Tries
+
+    def unit(self, actor: Actor) -> AbstractContextManager[Unit]:
+        """A transaction that may write, on behalf of this actor; the log's request id goes into its entries."""
+        context = structlog.contextvars.get_contextvars()
+        return open_unit(self.database, actor, context.get("request_id"))
+
+    def view(self, viewer: Actor = SYSTEM) -> AbstractContextManager[View]:
+        """A transaction that can only read what this viewer may see."""
+        return open_view(self.database, viewer)
+
+    def fetch(self, asked: Asked) -> Records:
+        """What the systems of record know about this request now; asked with no transaction open."""
+        return records.fetch(self.accounts, self.billing, asked.customer_id, asked.params, self.now())
+
+    def now(self) -> datetime:
+        """The database's time."""
+        with self.view() as view:
+            return view.now
+
+    def check(self) -> None:
+        """Refuse to start on a database that is not durable or not migrated (`errors.WrongSetting`)."""
+        self.database.check_durability()
+        at = migrate.current(self.database)
+        if at != migrate.newest():
+            raise errors.WrongSetting(
+                reason=f"The database is at revision {at or 'none'}, this version needs {migrate.newest()}. "
+                "Nothing was started; run `flowops migrate` first."
+            )
+
+    def migrate(self) -> tuple[str | None, str]:
+        """Create the database or bring it up to date, safe to repeat; gives the revision before and after."""
+        return migrate.upgrade(self.database)
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.database.engine.dispose()
+
+
+def build(settings: Settings, clock: Clock | None = None) -> App:
+    """Wire one process; `clock` replaces the database's clock in tests."""
+    database = Database(settings.database_url, clock)
+    sandbox = Sandbox(database)
+    timeout = settings.gateway_timeout.total_seconds()
+    return App(
+        settings=settings,
+        database=database,
+        policy=policies.builtin(),
+        accounts=accounts.HttpAccounts(settings.accounts_url, _secret(settings.accounts_token), timeout)
+        if settings.accounts_url
+        else accounts.SandboxAccounts(sandbox),
+        billing=billing.HttpBilling(settings.billing_url, _secret(settings.billing_token), timeout)
+        if settings.billing_url
+        else billing.SandboxBilling(sandbox),
+        mail=mail.SmtpMail(settings.smtp_url.get_secret_value(), settings.mail_from)
+        if settings.smtp_url
+        else mail.SandboxMail(sandbox),
+        sandbox=sandbox,
+        generators=(generator.extractive(settings.ai_timeout),),
+        secret_key=_secret_key(settings),
+        tries=Tries(),
+    )
+
+
+def _secret(value: SecretStr | None) -> str | None:
+    return value.get_secret_value() if value else None
+
+
+def _secret_key(settings: Settings) -> bytes:
+    """The configured key, or, with SQLite, one made on first run beside the database, readable by its owner only."""
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value().encode()
+    path = Path(f"{settings.sqlite_path}.key")
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(handle, "wb") as file:
+        file.write(secrets.token_hex(32).encode())
+    return path.read_bytes()

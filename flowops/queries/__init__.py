@@ -1,0 +1,1 @@
+"""Answers: read-only functions that take a View first."""

@@ -1,0 +1,139 @@
+"""Answers about side effects and requests: what they are, what they wait for, and what to ask the records for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import joinedload
+
+from flowops import errors
+from flowops.domain.access import ActorKind
+from flowops.domain.effects import Status
+from flowops.domain.facts import Asked, Facts
+from flowops.queries.paging import Page
+from flowops.storage import tables
+from flowops.storage.unit import View
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """An effect with the decision it rests on and the approvals of exactly its content."""
+
+    effect: tables.Effect
+    facts: Facts
+    verdict: dict[str, Any]
+    approvals: Sequence[tables.Approval]
+    proposer: tables.User | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A request with what became of it."""
+
+    request: tables.Request
+    handoff: tables.Handoff | None
+    effect: tables.Effect | None
+
+
+def get(view: View, effect_id: str) -> Proposal:
+    """One effect; NotFound when there is none or the viewer may not see its case."""
+    found = _proposals(view, _visible(view).where(tables.Effect.id == effect_id))
+    if not found:
+        raise errors.NotFound(kind="effect", id=effect_id)
+    return found[0]
+
+
+def search(
+    view: View,
+    status: Status | None = None,
+    handoff_id: str | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[Proposal]:
+    """Effects the viewer may see, newest first; the cursor is the id of the last one shown."""
+    query = _visible(view).order_by(tables.Effect.id.desc()).limit(limit + 1)
+    if status is not None:
+        query = query.where(tables.Effect.status == status)
+    if handoff_id is not None:
+        query = query.where(tables.Effect.handoff_id == handoff_id)
+    if cursor is not None:
+        if not cursor.startswith("eff_"):
+            raise errors.Invalid(reason="The cursor is not one this list gave. Start again without it.")
+        query = query.where(tables.Effect.id < cursor)
+    found = _proposals(view, query)
+    return Page(found[:limit], found[limit - 1].effect.id if len(found) > limit else None)
+
+
+def asked(view: View, effect_id: str) -> Asked:
+    """What the decision behind an effect was asked, so that the records can be asked again."""
+    return get(view, effect_id).facts.asked
+
+
+def proposal(handoff: tables.Handoff, kind: str, params: dict[str, Any]) -> Asked:
+    """What a proposal made inside a case asks for, in the proposer's own word."""
+    return Asked(
+        channel=handoff.channel,
+        customer_id=handoff.customer.external_id,
+        subject=handoff.title,
+        kind=kind,
+        params=params,
+    )
+
+
+def request(view: View, request_id: str) -> Answer:
+    """One request with its decision, its case and its effect; NotFound when the viewer may not see it."""
+    row = view.session.scalar(
+        select(tables.Request)
+        .where(tables.Request.id == request_id)
+        .options(joinedload(tables.Request.customer), joinedload(tables.Request.decision))
+    )
+    if row is None or not view.viewer.sees(row.queue, row.caller_id):
+        raise errors.NotFound(kind="request", id=request_id)
+    effect = view.session.scalar(
+        select(tables.Effect).where(tables.Effect.request_id == row.id).order_by(tables.Effect.id).limit(1)
+    )
+    handoff = view.session.scalar(
+        select(tables.Handoff)
+        .where(tables.Handoff.id == row.handoff_id)
+        .options(joinedload(tables.Handoff.resolver))
+        .execution_options(populate_existing=True)
+    )
+    return Answer(row, handoff, effect)
+
+
+def _visible(view: View) -> Select[tables.Effect]:
+    """Effects whose request the viewer may see; the same rule as `Actor.sees`, in SQL."""
+    query = select(tables.Effect).join(tables.Request, tables.Request.id == tables.Effect.request_id)
+    match view.viewer.kind:
+        case ActorKind.PERSON:
+            return query.where(tables.Request.queue.in_(view.viewer.queues))
+        case ActorKind.SERVICE:
+            mine = or_(tables.Request.caller_id == view.viewer.id, tables.Effect.proposed_by == view.viewer.id)
+            return query.where(mine)
+    return query
+
+
+def _proposals(view: View, query: Select[tables.Effect]) -> list[Proposal]:
+    rows = view.session.scalars(
+        query.options(joinedload(tables.Effect.decision)).execution_options(populate_existing=True)
+    ).all()
+    ids = [row.id for row in rows]
+    approvals = view.session.scalars(
+        select(tables.Approval)
+        .where(tables.Approval.effect_id.in_(ids))
+        .options(joinedload(tables.Approval.user))
+        .order_by(tables.Approval.at)
+    ).all()
+    people = {row.proposed_by for row in rows} - {None}
+    proposers = {u.id: u for u in view.session.scalars(select(tables.User).where(tables.User.id.in_(people)))}
+    return [
+        Proposal(
+            effect=row,
+            facts=Facts.model_validate(row.decision.facts),
+            verdict=row.decision.verdict,
+            approvals=[a for a in approvals if (a.effect_id, a.content_sha256) == (row.id, row.content_sha256)],
+            proposer=proposers.get(row.proposed_by or ""),
+        )
+        for row in rows
+    ]
