@@ -195,9 +195,10 @@ def _risks(context: Json) -> Iterator[Claim]:
         rule, outcome = _value(ruling.get("rule")), _value(ruling.get("outcome"))
         yield f"Policy rule {rule} says {outcome}: {_quote(ruling.get('reason'), _QUOTE)}", f"/verdict/rulings/{index}"
     for index, issue in _items(_part(context, "handoff"), "issues"):
-        if not any(isinstance(text, str) and text and text in str(issue.get("detail")) for text in told):
+        detail = issue.get("detail")
+        if detail and not any(isinstance(text, str) and text and text in str(detail) for text in told):
             yield (
-                f"Issue {_value(issue.get('code'))}: {_quote(issue.get('detail'), _QUOTE)}",
+                f"Issue {_value(issue.get('code'))}: {_quote(detail, _QUOTE)}",
                 f"/handoff/issues/{index}",
             )
     if not context.get("facts") and all(effect.get("status") != "done" for _, effect in _items(context, "effects")):

@@ -1,3 +1,5 @@
+"""Each role holds exactly the permissions it was given, and nobody sees what is not theirs."""
+
 import pytest
 
 from flowops import errors

@@ -1,3 +1,5 @@
+"""An effect is bound to its content, and its size says whose approval it needs."""
+
 from datetime import timedelta
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""Facts are kept as JSON and come back as they were."""
+
 import json
 from datetime import datetime
 from typing import Any

@@ -1,3 +1,5 @@
+"""A case moves as the table allows and no other way."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""Money is whole minor units of a known currency, and nothing else."""
+
 import math
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""The built-in policy decides everything, the same way every time, and never approves what is odd."""
+
 import hashlib
 import json
 from datetime import timedelta

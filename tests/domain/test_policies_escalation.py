@@ -1,3 +1,5 @@
+"""Threats, doubts, deadlines and repetition bring a case to a person."""
+
 from datetime import timedelta
 from typing import Any
 

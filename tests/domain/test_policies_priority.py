@@ -1,3 +1,5 @@
+"""Plan and amount make a case more urgent, and nothing makes it less."""
+
 import pytest
 
 from flowops.domain import policies

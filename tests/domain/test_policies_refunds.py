@@ -1,3 +1,5 @@
+"""A refund is approved, denied or given to a person by the numbers in the records."""
+
 from datetime import datetime, timedelta
 
 import pytest

@@ -1,3 +1,5 @@
+"""A reply is never sent on policy's word alone."""
+
 from flowops.domain import policies
 from flowops.domain.policy import Outcome
 from tests.domain import make

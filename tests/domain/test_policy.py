@@ -1,3 +1,5 @@
+"""The strictest ruling wins, and nobody's approval means a person decides."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

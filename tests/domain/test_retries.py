@@ -1,3 +1,5 @@
+"""Waiting grows, is capped and spread, and claims come to an end."""
+
 from datetime import timedelta
 
 from hypothesis import given

@@ -1,3 +1,5 @@
+"""Deadlines and warnings follow from priority and start alone."""
+
 from datetime import timedelta
 
 import pytest

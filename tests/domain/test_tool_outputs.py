@@ -1,3 +1,5 @@
+"""What a caller says a tool gave is compared with the records only where it speaks of the same thing."""
+
 from typing import Any
 
 import pytest

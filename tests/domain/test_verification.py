@@ -1,3 +1,5 @@
+"""Every claim is held against the records, and a check that cannot be made has failed."""
+
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any

@@ -36,7 +36,7 @@ OFFENCES = {
     "ai": [
         ("ai/generator.py", "import flowops.storage.tables"),
         ("ai/generator.py", "import sqlalchemy"),
-        ("domain/facts.py", "import sqlalchemy"),  # reached through the domain
+        ("domain/artifacts.py", "import sqlalchemy"),  # reached through the domain
     ],
     "gateways": [
         ("gateways/mail.py", "import flowops.storage.tables"),
