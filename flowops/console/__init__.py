@@ -1,0 +1,1 @@
+"""Speaks HTML: the operator console under /console."""

@@ -1,0 +1,54 @@
+"""Says in a sentence's second half what an audit entry tells: "Priya claimed the case"."""
+
+import re
+from typing import Any
+
+from flowops.console import wording
+
+# event -> what its actor did; codes of the entry's data are filled in as plain words.
+VERBS = {
+    "request.received": "sent the request: {outcome}",
+    "message.received": "passed on a message of the {role}",
+    "handoff.created": "opened the case: {reason}",
+    "handoff.claimed": "claimed the case",
+    "handoff.claim_extended": "extended the claim",
+    "handoff.released": "released the case",
+    "handoff.resolved": "resolved the case: {outcome}",
+    "handoff.reopened": "reopened the case: {reason}",
+    "handoff.issue_found": "found one more reason for a person: {issue}",
+    "handoff.note_added": "added a note",
+    "effect.proposed": "proposed a {kind}; policy said {verdict}",
+    "effect.approved": "approved the effect",
+    "effect.declined": "declined the effect",
+    "effect.expired": "let the effect expire; it was {was}",
+    "effect.started": "verified the records again and started the effect",
+    "effect.put_back": "put the effect back: {reason}",
+    "effect.held": "held the effect, because the records changed",
+    "effect.done": "carried out the {kind}, receipt {reference}",
+    "effect.failed": "could not carry out the {kind}: {error}",
+    "artifact.requested": "asked the assistant for a {kind}",
+    "artifact.created": "wrote a {kind}: {status}",
+    "context.read": "read what the assistant was shown",
+}
+_CODE = re.compile(r"[a-z][a-z0-9_.]*")
+_AS_WRITTEN = {"reference"}  # a provider's id may look like one of our codes
+
+
+def describe(event: str, data: dict[str, Any]) -> str:
+    """What the actor of an entry did; an event unknown here is named.
+
+    >>> describe("handoff.created", {"reason": "policy_boundary"})
+    'opened the case: policy boundary'
+    >>> describe("effect.approved", {"missing": 1})
+    'approved the effect; one more approval is needed'
+    """
+    filled = {name: value if name in _AS_WRITTEN else _in_words(value) for name, value in data.items()}
+    said = VERBS.get(event, wording.words(event)).format_map(filled)
+    missing = data.get("missing", 0) if event == "effect.approved" else 0
+    if missing:
+        said += "; one more approval is needed" if missing == 1 else f"; {missing} more approvals are needed"
+    return said
+
+
+def _in_words(value: Any) -> Any:
+    return wording.words(value) if isinstance(value, str) and _CODE.fullmatch(value) else value

@@ -1,0 +1,80 @@
+"""What the console says when something was not done: what happened, what was not changed, what was kept."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from flowops import errors
+from flowops.console import wording
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A message above a form, what is wrong beside which field, and what was typed, so that it is not lost."""
+
+    title: str = ""
+    text: str = ""
+    tone: str = "warn"
+    wrong: Mapping[str, str] = field(default_factory=dict)
+    typed: Mapping[str, str] = field(default_factory=dict)
+    difference: Sequence[Mapping[str, Any]] = ()
+    content_sha256: Mapping[str, str] = field(default_factory=dict)  # effect -> what it would be approved as now
+
+    @property
+    def opens_resolve(self) -> bool:
+        """Was this about resolving, so that its form should stay open?"""
+        return "outcome" in self.typed
+
+
+NONE = Answer()
+
+
+def missing(fields: Mapping[str, str], typed: Mapping[str, str]) -> Answer:
+    """Something was left out or is too long: `fields` says what is wrong with which."""
+    return Answer("Not done — look at the form again", "Nothing was changed.", wrong=fields, typed=typed)
+
+
+def refusal(error: errors.FlowOpsError, label: str, now: datetime, typed: Mapping[str, str]) -> Answer:
+    """What to say when an action of a case refused."""
+    kept = " Your text is kept." if any(typed.get(name) for name in ("reply", "note", "notes")) else ""
+    title, text = _told(error, label, now)
+    return Answer(title, text + kept, typed=typed, difference=error.facts.get("difference", ()))
+
+
+def _told(error: errors.FlowOpsError, label: str, now: datetime) -> tuple[str, str]:
+    facts = error.facts
+    match error:
+        case errors.AlreadyClaimed():
+            since = wording.ago(facts["claimed_at"], now)
+            return (
+                f"Not claimed — {wording.first_name(facts['name'])} got there first.",
+                f"{label} was claimed {since}. Nothing was changed.",
+            )
+        case errors.AlreadyResolved():
+            when, outcome = facts["resolved_at"], wording.words(facts["outcome"])
+            return (
+                f"Already resolved by {wording.first_name(facts['name'])} at {when:%H:%M} UTC ({outcome}).",
+                "Nothing was changed.",
+            )
+        case errors.ClaimExpired():
+            return f"Your claim ended at {facts['claim_expires_at']:%H:%M} UTC.", "Nothing was sent or changed."
+        case errors.StaleVersion():
+            return "The case changed while you looked at it.", "Nothing was changed. Read it again and repeat."
+        case errors.NewMessage():
+            return (
+                f"Somebody wrote again {wording.ago(facts['at'], now)}.",
+                "Nothing was approved. Read it before you decide.",
+            )
+        case errors.ContentChanged():
+            return "The records changed since this was shown.", "Nothing was approved. Look at the difference first."
+        case errors.Unavailable():
+            return "Not done — something did not answer.", str(error)
+        case errors.Denied():
+            return "Not allowed.", str(error)
+    return f"{error.title}.", str(error)
+
+
+def with_content(said: Answer, effect_id: str, error: errors.ContentChanged) -> Answer:
+    """The same, and what an approval of the effect would be bound to now that the difference was shown."""
+    return replace(said, content_sha256={effect_id: error.facts["content_sha256"]})

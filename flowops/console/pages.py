@@ -1,0 +1,68 @@
+"""Puts the console together: its pages, its assets, and the headers that keep every page to itself."""
+
+from fastapi import FastAPI, Response
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from flowops import app as application
+from flowops.console import act, browse, errors, render, sign_in
+from flowops.console.session import PUBLIC
+
+# No script, no inline style, nothing from elsewhere.
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def routes(app: application.App) -> list[BaseRoute]:
+    """The console under /console, to be served beside the API."""
+    return [Route("/console", RedirectResponse("/console/", 308)), Mount("/console", console(app))]
+
+
+def console(app: application.App) -> FastAPI:
+    """The console alone."""
+    made = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    made.state.flowops = app
+    made.include_router(sign_in.router)
+    made.include_router(browse.router)
+    made.include_router(act.router)
+    made.add_api_route("/static/{digest}/{name}", _asset, dependencies=[PUBLIC])
+    errors.install(made)
+    made.add_middleware(Guarded)
+    return made
+
+
+class Guarded:
+    """Every answer of the console carries its security headers, and pages are kept by nobody."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one request."""
+
+        async def guard(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(_HEADERS)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, guard)
+
+
+def _asset(digest: str, name: str) -> Response:
+    known, content, media_type = render.ASSETS.get(name, ("", b"", ""))
+    if digest != known:
+        raise HTTPException(404)
+    return Response(content, media_type=media_type, headers={"Cache-Control": "public, max-age=31536000, immutable"})

@@ -1,0 +1,143 @@
+"""Turns times, names and codes into what people read; knows nothing of pages."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from flowops.domain import sla
+from flowops.domain.handoffs import Status
+
+if TYPE_CHECKING:
+    from flowops.storage import tables
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A promise as the console shows it: `state` is ok, warn, breached, none (nothing promised) or over.
+
+    `used` is the part of the time that is gone, in whole per cent up to 100.
+    """
+
+    state: str
+    text: str
+    label: str = ""
+    used: int = 0
+
+
+def clock(handoff: "tables.Handoff", now: datetime) -> Clock:
+    """The running promise of a case at this moment."""
+    if handoff.status is Status.RESOLVED:
+        return Clock("over", "Resolved")
+    started_at, due_at = handoff.sla_started_at, handoff.sla_due_at
+    if started_at is None or due_at is None:
+        return Clock("none", "No deadline")
+    promise = "Claim" if handoff.sla_clock == sla.Clock.RESPONSE else "Resolution"
+    if sla.is_breached(due_at, None, now):
+        return Clock("breached", f"−{span(now - due_at)}", f"{promise} overdue by", 100)
+    state = "warn" if handoff.sla_warn_at is not None and now >= handoff.sla_warn_at else "ok"
+    used = int(100 * max(timedelta(0), now - started_at) / max(timedelta(seconds=1), due_at - started_at))
+    return Clock(state, span(due_at - now), f"{promise} due in", min(used, 100))
+
+
+def span(length: timedelta) -> str:
+    """A length of time, to the precision people act on.
+
+    >>> span(timedelta(minutes=12, seconds=39)), span(timedelta(hours=2, minutes=2)), span(timedelta(days=2, hours=4))
+    ('12:39', '2h 02m', '2d 4h')
+    """
+    minutes, seconds = divmod(int(length.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d {hours}h"
+    return f"{hours}h {minutes:02}m" if hours else f"{minutes}:{seconds:02}"
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """How long ago something was, in its largest unit; what is not yet is now.
+
+    >>> noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    >>> ago(noon, noon + timedelta(seconds=4)), ago(noon, noon + timedelta(minutes=90)), ago(noon, noon)
+    ('4 s ago', '1 h ago', 'just now')
+    """
+    seconds = int((now - at).total_seconds())
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        if seconds >= length:
+            return f"{seconds // length} {unit} ago"
+    return "just now"
+
+
+def moment(at: datetime) -> str:
+    """A time in full.
+
+    >>> moment(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    '2 Jan 2026, 03:04:05 UTC'
+    """
+    return f"{at.day} {at.astimezone(UTC):%b %Y, %H:%M:%S} UTC"
+
+
+def words(code: str) -> str:
+    """A code as plain words.
+
+    >>> words("refunds.amount_limit"), words("handoff_summary.v1"), words("false_alarm")
+    ('refunds: amount limit', 'handoff summary', 'false alarm')
+    """
+    return re.sub(r"\.v\d+$", "", code).replace("_", " ").replace(".", ": ")
+
+
+def sentence(code: str) -> str:
+    """A code as plain words with a capital at the front.
+
+    >>> sentence("verification_failed")
+    'Verification failed'
+    """
+    text = words(code)
+    return text[:1].upper() + text[1:]
+
+
+def fold(text: str) -> tuple[str, str]:
+    """The beginning of a long text and its rest; a text that is read at a glance has no rest.
+
+    >>> fold("short")
+    ('short', '')
+    >>> [len(part) for part in fold("word " * 300)]
+    [599, 899]
+    """
+    lines = text.splitlines(keepends=True)
+    if len(text) <= 900 and len(lines) <= 14:
+        return text, ""
+    cut = min(len("".join(lines[:10])), 600)
+    space = max(text.rfind(" ", 0, cut), text.rfind("\n", 0, cut))
+    cut = space if space > cut // 2 else cut
+    return text[:cut], text[cut:].strip()
+
+
+def initials(name: str) -> str:
+    """At most two letters that stand for a name.
+
+    >>> initials("Priya van Nair"), initials("bot"), initials(" ")
+    ('PN', 'B', '?')
+    """
+    parts = name.split()
+    letters = [part[0] for part in (parts[0], *parts[1:][-1:])] if parts else ["?"]
+    return "".join(letters).upper()
+
+
+def short_name(name: str) -> str:
+    """A name for a narrow column.
+
+    >>> short_name("Priya van Nair"), short_name("bot")
+    ('Priya N.', 'bot')
+    """
+    parts = name.split()
+    return f"{parts[0]} {parts[-1][0]}." if len(parts) > 1 else name
+
+
+def first_name(name: str) -> str:
+    """What colleagues call somebody.
+
+    >>> first_name("Priya Nair")
+    'Priya'
+    """
+    return (name.split() or [name])[0]

@@ -1,0 +1,97 @@
+"""What keeps a form from being sent by anybody else, and a page from who may not see it."""
+
+from collections.abc import Callable
+
+import pytest
+
+from flowops.app import App
+from flowops.domain.access import SYSTEM, Role
+from flowops.queries import audit, handoffs
+from tests import cases, make
+from tests.console.visitor import SAME, Visitor
+
+FOREIGN = [
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": "none"},
+    {"Sec-Fetch-Site": "cross-site", "Origin": "http://127.0.0.1:8080"},
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+    {},
+]
+
+
+@pytest.fixture
+def ref(app: App) -> str:
+    return cases.case(app, cases.person(app, "bot", Role.SERVICE)).label
+
+
+def status(app: App, ref: str) -> str:
+    with app.view(SYSTEM) as view:
+        return handoffs.get(view, ref).handoff.status
+
+
+def test_a_form_of_another_site_changes_nothing(app: App, sign_in: Callable[..., Visitor], ref: str) -> None:
+    ada = sign_in("Ada")
+    for headers in FOREIGN:
+        answer = ada.post(f"/case/{ref}/claim", headers=headers)
+        assert answer.status_code == 403, headers
+        assert "not sent by a page of yours here" in answer.text
+    assert status(app, ref) == "pending"
+
+
+def test_an_old_browser_is_known_by_its_origin(app: App, sign_in: Callable[..., Visitor], ref: str) -> None:
+    answer = sign_in("Ada").post(f"/case/{ref}/claim", headers={"Origin": app.settings.origin})
+    assert answer.status_code == 303
+    assert status(app, ref) == "claimed"
+
+
+def test_a_form_without_the_token_of_its_session_changes_nothing(
+    app: App, sign_in: Callable[..., Visitor], ref: str
+) -> None:
+    ada, tom = sign_in("Ada"), sign_in("Tom")
+    for token in ("", "0" * 64, "ü", tom.csrf()):
+        assert ada.post(f"/case/{ref}/claim", csrf=token).status_code == 403, token
+    assert status(app, ref) == "pending"
+
+
+def test_not_even_sign_in_forms_are_taken_from_another_site(stranger: Visitor) -> None:
+    for path in ("/login", "/link/x"):
+        answer = stranger.post(path, headers={"Sec-Fetch-Site": "cross-site"}, email="a@b", password="x")
+        assert answer.status_code == 403
+
+
+def test_a_form_of_a_session_that_ended_leads_to_the_sign_in_page(app: App, stranger: Visitor, ref: str) -> None:
+    answer = stranger.client.post(f"/console/case/{ref}/claim", headers=SAME)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/console/login")
+    assert status(app, ref) == "pending"
+
+
+def test_a_bearer_token_opens_no_page(app: App, stranger: Visitor) -> None:
+    token = make.token(app)
+    assert stranger.get("/q/all", headers={"Authorization": f"Bearer {token}"}).status_code == 303
+
+
+def test_who_may_not_is_told_the_permission_and_the_refusal_is_recorded(
+    app: App, sign_in: Callable[..., Visitor], ref: str
+) -> None:
+    answer = sign_in("Vic", Role.VIEWER).post(f"/case/{ref}/claim")
+    assert answer.status_code == 403
+    assert "This needs the permission handoffs.work, which the role viewer does not have." in answer.text
+    assert status(app, ref) == "pending"
+    with app.view(SYSTEM) as view:
+        (entry,) = audit.search(view, event="access.refused").items
+    assert entry.data == {
+        "permission": "handoffs.work",
+        "method": "POST",
+        "path": f"/console/case/{ref}/claim",
+    }
+
+
+def test_a_case_of_a_queue_one_does_not_see_is_not_found(app: App, sign_in: Callable[..., Visitor]) -> None:
+    hidden = cases.case(app, cases.person(app, "bot", Role.SERVICE, ("vault",)), queue="vault", title="Secret matter")
+    ada = sign_in("Ada")
+    for answer in (ada.get(f"/case/{hidden.label}"), ada.post(f"/case/{hidden.label}/claim"), ada.get("/q/all")):
+        assert "Secret matter" not in answer.text
+    assert ada.get(f"/case/{hidden.label}").status_code == 404
+    assert ada.post(f"/case/{hidden.label}/claim").status_code == 404

@@ -1,0 +1,130 @@
+"""Signing in and out."""
+
+from collections.abc import Callable
+
+import pytest
+from structlog.testing import capture_logs
+
+from flowops import settings as configuration
+from flowops.actions import operators
+from flowops.app import App, build
+from flowops.domain.access import SYSTEM, Role
+from tests import live
+from tests.conftest import Clock
+from tests.console.visitor import SAME, Visitor
+
+PASSWORD = "a long enough password"
+
+
+@pytest.fixture
+def ada(app: App) -> str:
+    """The id of somebody with a password."""
+    with app.unit(SYSTEM) as unit:
+        return operators.add_person(unit, "Ada", "ada@example.com", Role.OPERATOR, password=PASSWORD).id
+
+
+@pytest.fixture
+def link(app: App, ada: str) -> str:
+    with app.unit(SYSTEM) as unit:
+        return operators.make_sign_in_link(unit, ada)
+
+
+def test_who_is_not_signed_in_is_led_to_the_sign_in_page_and_back(stranger: Visitor, ada: str) -> None:
+    answer = stranger.get("/q/all?status=pending&sort=-created")
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == "/console/login?next=/console/q/all%3Fstatus%3Dpending%26sort%3D-created"
+    page = stranger.client.get(answer.headers["Location"])
+    assert 'value="/console/q/all?status=pending&amp;sort=-created"' in page.text
+    wanted = "/console/q/all?status=pending"
+    answer = stranger.post("/login", email=" Ada@Example.com ", password=PASSWORD, next=wanted)
+    assert (answer.status_code, answer.headers["Location"]) == (303, wanted)
+    assert stranger.get("/q/all").status_code == 200
+
+
+def test_signing_in_leads_to_the_console_and_nowhere_else(stranger: Visitor, ada: str) -> None:
+    for wanted in ("https://evil.example/", "//evil.example", "/\\evil", "/healthz", "/console//evil"):
+        answer = stranger.post("/login", email="ada@example.com", password=PASSWORD, next=wanted)
+        assert answer.headers["Location"] == "/console"
+
+
+def test_a_wrong_password_and_an_unknown_address_are_answered_alike(stranger: Visitor, ada: str) -> None:
+    for email, password in (("ada@example.com", "guesses galore"), ("eve@example.com", PASSWORD)):
+        answer = stranger.post("/login", email=email, password=password)
+        assert answer.status_code == 401
+        assert "The e-mail address or the password is wrong." in answer.text
+        assert f'value="{email}"' in answer.text
+        assert password not in answer.text
+        assert "Set-Cookie" not in answer.headers
+
+
+def test_what_is_missing_is_said_beside_the_field_and_above_the_form(stranger: Visitor) -> None:
+    answer = stranger.post("/login", email=" ", password="")
+    assert answer.status_code == 422
+    assert answer.text.count("Enter your e-mail address.") == answer.text.count("Enter your password.") == 2
+    assert '<a href="#email-field">' in answer.text
+    assert 'aria-describedby="email-wrong"' in answer.text
+
+
+def test_after_ten_wrong_tries_an_address_waits_and_is_told_how_long(stranger: Visitor, ada: str) -> None:
+    for _ in range(10):
+        assert stranger.post("/login", email="ada@example.com", password="wrong").status_code == 401
+    answer = stranger.post("/login", email="ada@example.com", password=PASSWORD)
+    assert answer.status_code == 429
+    assert "Nothing was checked. Again in" in answer.text
+
+
+def test_opening_a_link_does_not_use_it_up_and_it_works_once(stranger: Visitor, link: str) -> None:
+    for _ in range(3):
+        assert "It is used up when you press the button" in stranger.get(f"/link/{link}").text
+    assert stranger.post(f"/link/{link}").status_code == 303
+    assert stranger.get("/q/all").status_code == 200
+    again = Visitor(stranger.client).post(f"/link/{link}")
+    assert again.status_code == 401
+    assert "Nobody was signed in; ask for a new one." in again.text
+
+
+def test_a_link_stays_out_of_the_log(app: App, link: str) -> None:
+    with capture_logs() as logged, live.in_process(app) as api:
+        assert api.get(f"/console/link/{link}").status_code == 200
+        assert api.post(f"/console/link/{link}", headers=SAME).status_code == 303
+    assert [line["path"] for line in logged if line["event"] == "request"] == ["/console/link/***"] * 2
+    assert link not in str(logged)
+
+
+def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(stranger: Visitor, link: str) -> None:
+    said = stranger.post(f"/link/{link}").headers["Set-Cookie"].lower()
+    assert said.startswith("flowops=")
+    assert {"httponly", "samesite=lax", "path=/", "max-age=43200"} <= set(said.split("; "))
+
+
+def test_over_https_the_cookie_belongs_to_this_host_alone(database_url: str, clock: Clock) -> None:
+    settings = configuration.load(database_url=database_url, secret_key="k" * 32, public_url="https://ops.example")
+    app = build(settings, clock)
+    with app.unit(SYSTEM) as unit:
+        user = operators.add_person(unit, "Ada", "ada@example.com", Role.OPERATOR)
+        secret = operators.make_sign_in_link(unit, user.id)
+    with live.in_process(app) as api:
+        said = api.post(f"/console/link/{secret}", headers=SAME).headers["Set-Cookie"].lower()
+    app.close()
+    assert said.startswith("__host-flowops=")
+    assert {"secure", "path=/"} <= set(said.split("; "))
+    assert "domain" not in said
+
+
+def test_signing_out_ends_the_session_in_the_database_too(sign_in: Callable[..., Visitor]) -> None:
+    ada = sign_in("Ada")
+    cookie = ada.client.cookies["flowops"]
+    answer = ada.post("/logout")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/console/login")
+    ada.client.cookies.set("flowops", cookie)
+    assert ada.get("/q/all").status_code == 303
+
+
+def test_signing_in_again_ends_the_session_before(stranger: Visitor, app: App, ada: str) -> None:
+    stranger.post("/login", email="ada@example.com", password=PASSWORD)
+    before = stranger.client.cookies["flowops"]
+    stranger.post("/login", email="ada@example.com", password=PASSWORD)
+    assert stranger.client.cookies["flowops"] != before
+    stranger.client.cookies.clear()
+    stranger.client.cookies.set("flowops", before)
+    assert stranger.get("/q/all").status_code == 303

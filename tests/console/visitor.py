@@ -1,0 +1,50 @@
+"""Somebody at a browser, as far as HTTP can tell: a cookie, the headers browsers send, and the token in their forms."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from flowops.actions import operators
+from flowops.app import App
+from flowops.domain.access import SYSTEM, Actor, Role
+from tests import cases
+
+SAME = {"Sec-Fetch-Site": "same-origin"}
+
+
+@dataclass
+class Visitor:
+    """A browser; `get` and `post` do not follow redirects."""
+
+    client: httpx.Client
+    actor: Actor | None = None
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        return self.client.get(f"/console{path}", **more)
+
+    def post(self, path: str, *, headers: Mapping[str, str] = SAME, **form: str) -> httpx.Response:
+        return self.send(path, form, headers)
+
+    def send(self, path: str, form: Mapping[str, str], headers: Mapping[str, str] = SAME) -> httpx.Response:
+        """Send a form as a page of ours would, with the token of this session unless another is given."""
+        token = {"csrf": self.csrf()} if self.actor is not None else {}
+        return self.client.post(f"/console{path}", data=token | dict(form), headers=headers)
+
+    def csrf(self) -> str:
+        found = re.search(r'name="csrf" value="(\w+)"', self.get("/q/all").text)
+        assert found
+        return found[1]
+
+
+def signed_in(app: App, client: httpx.Client, name: str, role: Role, queues: tuple[str, ...]) -> Visitor:
+    """A new person of this role, signed in by a link."""
+    actor = cases.person(app, name, role, queues)
+    assert actor.id
+    with app.unit(SYSTEM) as unit:
+        secret = operators.make_sign_in_link(unit, actor.id)
+    answer = client.post(f"/console/link/{secret}", headers=SAME)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/console")
+    return Visitor(client, actor)
