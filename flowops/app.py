@@ -115,6 +115,9 @@ def _secret_key(settings: Settings) -> bytes:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return path.read_bytes()
+    except OSError as error:
+        reason = f"FLOWOPS_DATABASE_URL is wrong: {path} cannot be made ({error.strerror}). Nothing was started."
+        raise errors.WrongSetting(reason=reason) from None
     with os.fdopen(handle, "wb") as file:
         file.write(secrets.token_hex(32).encode())
     return path.read_bytes()

@@ -6,15 +6,24 @@ from datetime import timedelta
 from decimal import Decimal
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from flowops import errors
 
+_NOTHING = "Nothing was started; mend it and start again."
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -31,6 +40,19 @@ def parse_duration(text: Any) -> Any:
         msg = "a duration reads like 30s, 15m, 2h or 90d"
         raise ValueError(msg)
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def parse_networks(text: Any) -> Any:
+    """Networks as people list them, with commas between; a list is taken as it is.
+
+    >>> parse_networks("10.0.0.0/8, 127.0.0.1")
+    ('10.0.0.0/8', '127.0.0.1')
+    """
+    networks = text.split(",") if isinstance(text, str) else text
+    networks = tuple(stripped for network in networks if (stripped := str(network).strip()))
+    for network in networks:
+        ip_network(network)  # raises ValueError with a sentence of its own
+    return networks
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(gt=timedelta(0))]
@@ -72,7 +94,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535)
     public_url: str = ""
     # Networks whose X-Forwarded-* headers are believed.
-    trusted_proxies: tuple[str, ...] = ()
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(parse_networks)] = ()
     # Signs what a browser is handed. SQLite: made on first run beside the database.
     secret_key: SecretStr | None = None
     # Lets a scraper read /metrics without a user's token.
@@ -131,8 +153,6 @@ class Settings(BaseSettings):
         if scheme != "sqlite" and (self.secret_key is None or len(self.secret_key.get_secret_value()) < 32):
             msg = "secret_key: with PostgreSQL it must be set, to any string of 32 characters or more"
             raise ValueError(msg)
-        for network in self.trusted_proxies:
-            ip_network(network)
         origin = urlsplit(self.origin)
         if origin.scheme != "https" and not (origin.scheme == "http" and is_loopback(origin.hostname or "")):
             msg = "public_url: off loopback it must be https, or passwords and sessions would travel in the clear"
@@ -161,11 +181,16 @@ def load(**given: Any) -> Settings:
     """
     try:
         return Settings(**given)
+    except SettingsError as wrong:
+        name = str(wrong).split('"')[1]  # it names the field, and repeats no value
+        raise errors.WrongSetting(reason=f"FLOWOPS_{name.upper()} is wrong: it is no JSON. {_NOTHING}") from None
+    except TOMLDecodeError as wrong:
+        raise errors.WrongSetting(reason=f"flowops.toml is wrong: {wrong}. {_NOTHING}") from None
     except ValidationError as wrong:
         first = wrong.errors(include_url=False)[0]
         name, said = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
         name, said = (name, said) if name else (said.partition(": ")[0], said.partition(": ")[2] or said)
-        reason = f"FLOWOPS_{name.upper()} is wrong: {said}. Nothing was started; mend it and start again."
+        reason = f"FLOWOPS_{name.upper()} is wrong: {said}. {_NOTHING}"
         raise errors.WrongSetting(reason=reason) from None
 
 

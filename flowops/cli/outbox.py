@@ -1,0 +1,81 @@
+"""The commands about jobs: look at them, and decide about the dead ones."""
+
+import json
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from flowops.actions import outbox as actions
+from flowops.cli import terminal
+from flowops.domain import events, times
+from flowops.domain.jobs import Status
+from flowops.queries import outbox as queries
+
+outbox = typer.Typer(no_args_is_help=True, help="Jobs: all asynchronous work.")
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="The id `flowops outbox list` shows.")]
+
+
+@outbox.command("list")
+def list_jobs(
+    status: Annotated[Status | None, typer.Option(help="Only jobs in this state.")] = None,
+    topic: Annotated[str | None, typer.Option(help="Only jobs of this topic.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 50,
+) -> None:
+    """List jobs, the newest first."""
+    table = terminal.table("Id", "Topic", "Status", "Claims", "Made", "Last error")
+    with terminal.opened() as app, app.view() as view:
+        found, more = queries.search(view, status=status, topic=topic, limit=limit)
+    for job in found:
+        table.add_row(job.id, job.topic, job.status, str(job.claims), times.in_words(job.created_at), job.error or "")
+    terminal.show(table)
+    if more:
+        terminal.out.print(f"There are more than {limit}; see them with --limit.", style="dim")
+
+
+@outbox.command()
+def show(job_id: Id) -> None:
+    """Show a job with its payload and every attempt; that it was read is recorded."""
+    with terminal.opened() as app, app.unit(terminal.operator()) as unit:
+        found = queries.get(unit.view, job_id)
+        unit.record(events.JobRead(job_id=job_id))
+    job = found.job
+    terminal.say(f"{job.id} · {job.topic} · {job.status} · {job.key}")
+    terminal.say(json.dumps(found.payload, ensure_ascii=False))
+    table = terminal.table("Claim", "Began", "Ended", "Outcome", "Worker", "Error")
+    for attempt in found.attempts:
+        began, ended = _at(attempt.started_at), _at(attempt.finished_at)
+        outcome = attempt.outcome or "running"
+        table.add_row(str(attempt.claim_token), began, ended, outcome, attempt.worker, attempt.error or "")
+    terminal.show(table)
+
+
+@outbox.command()
+def retry(
+    job_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="One dead job.")] = None,
+    topic: Annotated[str | None, typer.Option(help="Every dead job of this topic.")] = None,
+    error: Annotated[str | None, typer.Option(help="Every dead job whose last error contains this text.")] = None,
+) -> None:
+    """Give dead jobs another round of tries, now."""
+    if (job_id is None) is (topic is None and error is None):
+        raise typer.BadParameter("name either one job or a --topic or --error")
+    with terminal.opened() as app, app.unit(terminal.operator()) as unit:
+        if job_id is None:
+            count = actions.retry_all_dead(unit, topic, error)
+        else:
+            actions.retry_dead(unit, job_id)
+            count = 1
+    terminal.say(f"{count} {'job' if count == 1 else 'jobs'} will be tried again.")
+
+
+@outbox.command()
+def discard(job_id: Id, reason: Annotated[str, typer.Argument(help="Why; it is recorded.")]) -> None:
+    """Give up a dead job on purpose."""
+    with terminal.opened() as app, app.unit(terminal.operator()) as unit:
+        actions.discard(unit, job_id, reason)
+    terminal.say(f"{job_id} was discarded.")
+
+
+def _at(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}" if moment else ""

@@ -1,0 +1,160 @@
+"""Runs FlowOps: the web interface, the workers, or both in one process, until somebody says stop."""
+
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from queue import SimpleQueue
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from flowops import errors, web
+from flowops.actions import operators
+from flowops.app import App
+from flowops.cli import terminal
+from flowops.domain.access import Role
+from flowops.queries import operators as people
+from flowops.settings import Settings
+from flowops.workers import loop
+
+Part = Callable[[threading.Event], None]
+
+
+class Work(StrEnum):
+    """What a worker process can be told to do alone."""
+
+    OUTBOX = "outbox"
+
+
+def up() -> None:
+    """Run the API, the console and the workers in one process.
+
+    A SQLite database is migrated first. While there is no admin, a one-time sign-in link for one is printed.
+    """
+    settings, listener = listen(terminal.read_settings())
+    with listener, terminal.built(settings) as app:
+        if settings.is_sqlite:
+            app.migrate()
+        app.check()
+        greet(app)
+        if secret := _first_admin(app):
+            terminal.say("\nThere is no admin yet. This link signs the first one in, once, within 15 minutes:")
+            terminal.say(terminal.sign_in_link(app, secret))
+        run(app, [website(app, listener), workers(app)])
+
+
+def serve() -> None:
+    """Run the API and the console without workers; `flowops work` does the work."""
+    settings, listener = listen(terminal.read_settings())
+    with listener, terminal.built(settings) as app:
+        app.check()
+        greet(app)
+        run(app, [website(app, listener)])
+
+
+def work(
+    only: Annotated[Work, typer.Option(help="The work to do; there is one kind so far.")] = Work.OUTBOX,
+) -> None:
+    """Run the workers alone, beside `flowops serve` or another `flowops work`."""
+    with terminal.opened() as app:
+        terminal.out.print(f"Working on the {only}. Stop it with Ctrl+C.")
+        run(app, [workers(app)])
+
+
+def run(app: App, parts: list[Part]) -> None:
+    """Run these until SIGTERM, Ctrl+C or a closed terminal; what runs then may end within the grace of the settings.
+
+    A part that ends on its own ends the process with exit code 1.
+    """
+    stop = threading.Event()
+    ended: SimpleQueue[int | None] = SimpleQueue()  # unlike an Event, safe to use in a signal handler
+
+    def keep(part: Part) -> None:
+        try:
+            part(stop)
+        finally:
+            ended.put(None)
+
+    for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(each) is not signal.SIG_IGN:  # as nohup and background jobs wish
+            signal.signal(each, lambda number, _: ended.put(number))
+    # Daemons: what outlasts the grace must not keep the process from ending.
+    threads = [threading.Thread(target=keep, args=(part,), daemon=True) for part in parts]
+    for thread in threads:
+        thread.start()
+    told = ended.get()
+    stop.set()
+    deadline = time.monotonic() + app.settings.stop_grace.total_seconds() + 0.5
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    if told is None:
+        raise typer.Exit(1)
+
+
+def listen(settings: Settings) -> tuple[Settings, socket.socket]:
+    """Take the address, so that it answers as soon as it is printed; port 0 becomes the port that was free.
+
+    Raises `errors.WrongSetting` when the address cannot be had.
+    """
+    host, port = settings.host, settings.port
+    try:
+        listener = socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048
+        )
+    except OSError as error:
+        why = str(error.strerror).partition(" (while")[0]
+        reason = (
+            f"FLOWOPS_HOST and FLOWOPS_PORT are wrong: nobody can listen on {host} port {port} ({why}). "
+            "Nothing was started; free the port or name another one."
+        )
+        raise errors.WrongSetting(reason=reason) from None
+    return settings.model_copy(update={"port": listener.getsockname()[1]}), listener
+
+
+def greet(app: App) -> None:
+    """Say where FlowOps is."""
+    terminal.say(f"FlowOps listens on {app.settings.origin}")
+    terminal.out.print("Stop it with Ctrl+C.", style="dim")
+
+
+def website(app: App, listener: socket.socket) -> Part:
+    """The API and the console on this socket."""
+    config = uvicorn.Config(
+        web.create(app),
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=round(app.settings.stop_grace.total_seconds()),
+    )
+    return lambda stop: _Server(config, stop).run(sockets=[listener])
+
+
+def workers(app: App) -> Part:
+    """The outbox and its threads."""
+    return lambda stop: loop.run(app, stop)
+
+
+class _Server(uvicorn.Server):
+    """A server that stops with the rest of the process; in a thread of its own it leaves the signals alone."""
+
+    def __init__(self, config: uvicorn.Config, stop: threading.Event) -> None:
+        super().__init__(config)
+        self._stop = stop
+
+    async def on_tick(self, counter: int) -> bool:
+        return self._stop.is_set() or await super().on_tick(counter)
+
+
+def _first_admin(app: App) -> str | None:
+    """The secret of a sign-in link for the first admin, who is added now; None when there is an active one."""
+    with app.unit(terminal.operator()) as unit:
+        if any(m.user.role is Role.ADMIN and m.user.disabled_at is None for m in people.users(unit.view)):
+            return None
+        admin = operators.add_person(unit, "admin", "admin@localhost", Role.ADMIN)
+        return operators.make_sign_in_link(unit, admin.id)

@@ -1,0 +1,69 @@
+"""The command that creates or upgrades the database, and what others say before it ran."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import postgres
+from tests.cli.conftest import Flowops
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty database of each kind."""
+    url = f"sqlite:///{environment / 'new.db'}"
+    if request.param == "postgresql":
+        server: postgres.Server = request.getfixturevalue("server")
+        url = server.create_database(f"empty_{environment.name[-40:]}".lower().replace("-", "_"))
+        monkeypatch.setenv("FLOWOPS_SECRET_KEY", "k" * 32)
+    monkeypatch.setenv("FLOWOPS_DATABASE_URL", url)
+
+
+@pytest.mark.usefixtures("empty")
+def test_an_empty_database_is_created_once_and_named_by_others_before(flowops: Flowops) -> None:
+    refused = flowops("users", "list")
+    assert (refused.code, refused.out) == (1, "")
+    assert "run `flowops migrate` first" in refused.err
+    assert "before: empty" in flowops("migrate").out
+    assert "nothing was changed" in flowops("migrate").out
+    assert flowops("users", "list").code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "99999"),
+        ("CLAIM_LEASE", "soon"),
+        ("LIMITS", "much"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, everybody"),
+        ("PUBLIC_URL", "http://example.com"),
+        ("DATABASE_URL", "mysql://"),
+        ("DATABASE_URL", "sqlite:////there/is/no/such/folder/flowops.db"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence_that_names_it(
+    flowops: Flowops, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"FLOWOPS_{name}", value)
+    ran = flowops("migrate")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith(f"FLOWOPS_{name} is wrong: ")
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_an_address_that_cannot_be_read_is_refused_without_repeating_its_password(
+    flowops: Flowops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWOPS_SECRET_KEY", "k" * 32)
+    monkeypatch.setenv("FLOWOPS_DATABASE_URL", "postgresql://ada:difference-engine@host:port/name")
+    ran = flowops("migrate")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("FLOWOPS_DATABASE_URL is wrong: ")
+    assert "difference" not in ran.err
+
+
+def test_a_misspelt_setting_is_warned_about_and_no_more(flowops: Flowops, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOWOPS_PROT", "8080")
+    ran = flowops("migrate")
+    assert ran.code == 0
+    assert "FLOWOPS_PROT is no setting" in ran.err

@@ -1,0 +1,83 @@
+"""FlowOps as a process: it starts, says where it is, works, and stops when told."""
+
+import re
+import signal
+import time
+
+import httpx
+import pytest
+
+from flowops.app import App
+from flowops.domain.access import Role
+from flowops.queries import operators, outbox
+from tests import make, world
+from tests.cli.conftest import Flowops, Spawn
+
+
+def address(said: str) -> str:
+    found = re.search(r"^FlowOps listens on (http://127\.0\.0\.1:\d+)$", said, re.MULTILINE)
+    assert found, said
+    return found[1]
+
+
+@pytest.mark.usefixtures("on_database")
+def test_the_first_start_prints_a_link_that_signs_the_first_admin_in_and_the_next_prints_none(
+    spawn: Spawn, app: App
+) -> None:
+    first = spawn("up", FLOWOPS_PORT="0", COLUMNS="40")
+    said = first.wait_for("/console/link/")
+    link = said.splitlines()[-1]
+    assert re.fullmatch(re.escape(address(said)) + r"/console/link/[\w-]{43}", link)
+    assert httpx.get(link, trust_env=False).status_code == 200
+    assert first.stop() == 0
+    with app.view() as view:
+        assert [member.user.role for member in operators.users(view)] == [Role.ADMIN]
+    second = spawn("up", FLOWOPS_PORT="0")
+    assert "link" not in second.wait_for("Stop it with")
+    assert second.stop(signal.SIGINT) == 0
+    assert "link" not in second.out.read_text()
+
+
+def test_with_sqlite_up_needs_no_migration(spawn: Spawn) -> None:
+    running = spawn("up", FLOWOPS_PORT="0")
+    said = running.wait_for("/console/link/")
+    assert httpx.get(f"{address(said)}/readyz", trust_env=False).status_code == 200
+    assert running.stop() == 0
+
+
+@pytest.mark.usefixtures("on_database")
+def test_serve_and_work_are_the_two_halves_of_up(spawn: Spawn, app: App) -> None:
+    make.user(app, Role.ADMIN, "Ana")
+    served = spawn("serve", FLOWOPS_PORT="0")
+    url = address(served.wait_for("Stop it with"))
+    world.receive(app, world.service(app), escalate=True)
+    assert httpx.get(f"{url}/healthz", trust_env=False).status_code == 200
+    with app.view() as view:
+        assert outbox.heartbeats(view) == []
+    working = spawn("work", "--only", "outbox")
+    working.wait_for("Working on the outbox")
+    deadline = time.monotonic() + 30
+    while True:
+        with app.view() as view:
+            (job,), _ = outbox.search(view)
+        if job.status == "done":
+            break
+        assert time.monotonic() < deadline, working.err.read_text()
+        time.sleep(0.1)
+    began = time.monotonic()
+    assert (working.stop(), served.stop()) == (0, 0)
+    assert time.monotonic() - began < app.settings.stop_grace.total_seconds()
+    with app.view() as view:
+        assert outbox.heartbeats(view) == []
+
+
+def test_an_address_that_is_taken_is_one_sentence(
+    spawn: Spawn, flowops: Flowops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = spawn("up", FLOWOPS_PORT="0")
+    url = address(running.wait_for("/console/link/"))
+    monkeypatch.setenv("FLOWOPS_PORT", url.rpartition(":")[2])
+    ran = flowops("serve")
+    assert (ran.code, ran.out) == (1, "")
+    assert "Address already in use" in ran.err
+    assert len(ran.err.splitlines()) == 1
