@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, select
 
 from flowops import errors
 from flowops.domain.artifacts import Status
@@ -38,8 +38,20 @@ def get(view: View, artifact_id: str) -> tables.Artifact:
 
 
 def is_stale(view: View, artifact: tables.Artifact) -> bool:
-    """Did anybody write to the case after the artifact was made?"""
-    newest = view.session.scalar(
-        select(func.max(tables.Message.created_at)).where(tables.Message.handoff_id == artifact.handoff_id)
+    """Did anybody write to the case after the assistant read it?"""
+    return view.session.scalar(select(knows_newest()).where(tables.Artifact.id == artifact.id)) is False
+
+
+def knows_newest() -> ColumnElement[bool]:
+    """Whether an artifact's context holds the case's newest message; null for a case without messages.
+
+    Not by time: an artifact is written from a context read earlier, and a message may have come in between.
+    """
+    newest = (
+        select(tables.Message.id)
+        .where(tables.Message.handoff_id == tables.Artifact.handoff_id)
+        .order_by(tables.Message.position.desc())
+        .limit(1)
+        .scalar_subquery()
     )
-    return newest is not None and newest > artifact.created_at
+    return tables.Artifact.context.contains(newest)

@@ -1,0 +1,118 @@
+"""The product's numbers, counted in the database, so that they are true across processes and restarts."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from sqlalchemy import ColumnElement, Select, func, select
+
+from flowops.domain import events, handoffs, jobs
+from flowops.queries import outbox
+from flowops.storage import tables
+from flowops.storage.types import seconds_between
+from flowops.storage.unit import View
+
+Labelled = TypeVar("Labelled", GaugeMetricFamily, CounterMetricFamily)
+
+Bounds = tuple[float, ...]  # upper bounds in seconds
+_CASES: Bounds = (60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400, 172800, 259200, 604800)
+_ANSWERS: Bounds = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+
+
+def summary(view: View) -> dict[str, list[dict[str, Any]]]:
+    """Every number under its Prometheus name: its labels and its value."""
+    numbers: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for metric in collect(view):
+        for sample in metric.samples:
+            numbers[sample.name].append({**sample.labels, "value": sample.value})
+    return dict(numbers)
+
+
+def collect(view: View) -> Iterator[Metric]:
+    """Every metric whose subject is in the database, for Prometheus to render."""
+    yield from _handoffs(view)
+    yield from _assistant(view)
+    yield from _outbox(view)
+    yield _counter(
+        view, "effects", "Side effects by their present status.", _count(tables.Effect.kind, tables.Effect.status)
+    )
+    decided = _count(tables.Decision.outcome, tables.Decision.rule)
+    yield _counter(view, "decisions", "Verdicts, by the first rule that made them what they are.", decided)
+
+
+def _handoffs(view: View) -> Iterator[Metric]:
+    row = tables.Handoff
+    yield _gauge(view, "handoffs", "Cases by status and priority.", _count(row.status, row.priority))
+    oldest = view.session.scalar(select(func.min(row.created_at)).where(row.status == handoffs.Status.PENDING))
+    age = (view.now - oldest).total_seconds() if oldest else 0
+    yield GaugeMetricFamily("flowops_handoff_age_seconds", "Age of the oldest case nobody owns.", value=age)
+    claims = (
+        select(tables.AuditEntry.handoff_id, func.min(tables.AuditEntry.at).label("first"))
+        .where(tables.AuditEntry.event == events.HandoffClaimed.name)
+        .group_by(tables.AuditEntry.handoff_id)
+        .subquery()
+    )
+    waits = _spread(seconds_between(row.created_at, claims.c.first), _CASES)
+    response = view.session.execute(select(*waits).select_from(claims).join(row, row.id == claims.c.handoff_id)).one()
+    yield _histogram("handoff_response_seconds", "From a case's creation to its first claim.", _CASES, response)
+    lives = _spread(seconds_between(row.created_at, row.resolved_at), _CASES)
+    resolution = view.session.execute(select(*lives).where(row.resolved_at.is_not(None))).one()
+    yield _histogram("handoff_resolution_seconds", "From a case's creation to its resolution.", _CASES, resolution)
+
+
+def _assistant(view: View) -> Iterator[Metric]:
+    row = tables.Artifact
+    yield _counter(view, "artifacts", "What the assistant wrote.", _count(row.kind, row.generator, row.status))
+    answers = view.session.execute(select(*_spread(row.latency_ms / 1000.0, _ANSWERS))).one()
+    yield _histogram("ai_seconds", "How long generators took to answer.", _ANSWERS, answers)
+    tokens = CounterMetricFamily("flowops_ai_tokens", "Tokens that models read and wrote.", labels=["direction"])
+    for direction, column in (("input", row.input_tokens), ("output", row.output_tokens)):
+        tokens.add_metric([direction], view.session.scalar(select(func.sum(column))) or 0)
+    yield tokens
+
+
+def _outbox(view: View) -> Iterator[Metric]:
+    waiting = _gauge(view, "outbox_jobs", "Jobs by topic and status.", _count(tables.Job.topic, tables.Job.status))
+    left = _count(tables.FinishedJob.topic, tables.FinishedJob.status)
+    yield _add(view, waiting, left)
+    age = outbox.oldest_wait(view).total_seconds()
+    yield GaugeMetricFamily("flowops_outbox_oldest_seconds", "How long the job due the longest has waited.", value=age)
+    row = tables.JobAttempt
+    ended = _count(row.topic, row.outcome).where(row.outcome.is_not(None))
+    yield _counter(view, "outbox_attempts", "Tries at jobs, by how they ended.", ended)
+    dead = _count(row.topic).where(row.outcome == jobs.AttemptOutcome.DEAD)
+    yield _counter(view, "dead_letters", "Jobs that were buried.", dead)
+
+
+def _count(*labels: Any) -> Select[Any]:
+    return select(*labels, func.count()).group_by(*labels)
+
+
+def _gauge(view: View, name: str, about: str, query: Select[Any]) -> GaugeMetricFamily:
+    return _add(view, GaugeMetricFamily(f"flowops_{name}", about, labels=_labels(query)), query)
+
+
+def _counter(view: View, name: str, about: str, query: Select[Any]) -> Metric:
+    return _add(view, CounterMetricFamily(f"flowops_{name}", about, labels=_labels(query)), query)
+
+
+def _labels(query: Select[Any]) -> list[str]:
+    return [str(column.key) for column in query.selected_columns][:-1]
+
+
+def _add(view: View, metric: Labelled, query: Select[Any]) -> Labelled:
+    for *labels, number in view.session.execute(query):
+        metric.add_metric([str(label) for label in labels], number)
+    return metric
+
+
+def _spread(value: ColumnElement[Any], bounds: Bounds) -> list[ColumnElement[Any]]:
+    """What a histogram needs to know: how many values, their sum, and how many within each bound."""
+    return [func.count(value), func.coalesce(func.sum(value), 0), *(func.count().filter(value <= b) for b in bounds)]
+
+
+def _histogram(name: str, about: str, bounds: Bounds, spread: Sequence[Any]) -> Metric:
+    number, total, *counts = spread
+    buckets = [*((str(float(bound)), count) for bound, count in zip(bounds, counts, strict=True)), ("+Inf", number)]
+    return HistogramMetricFamily(f"flowops_{name}", about, buckets=buckets, sum_value=float(total))

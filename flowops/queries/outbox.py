@@ -1,0 +1,90 @@
+"""Answers about jobs: those that wait, run or died, and those that left the hot table; secrets are masked."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+
+from flowops import errors
+from flowops.domain.jobs import Status
+from flowops.storage import tables
+from flowops.storage.unit import View
+
+Row = tables.Job | tables.FinishedJob
+
+MASK = "***"
+_SECRET = re.compile(r"secret|token|password|authorization|api_?key", re.IGNORECASE)
+_LEFT = (Status.DONE, Status.DISCARDED)
+
+
+@dataclass(frozen=True)
+class History:
+    """A job with every attempt at it, the first one first."""
+
+    job: Row
+    payload: dict[str, Any]
+    attempts: Sequence[tables.JobAttempt]
+
+
+def search(
+    view: View, status: Status | None = None, topic: str | None = None, cursor: str | None = None, limit: int = 50
+) -> tuple[list[Row], str | None]:
+    """Jobs, newest first, and the cursor of the next page; their payloads are not masked and not for showing."""
+    if cursor is not None and not re.fullmatch(r"job_\w+", cursor):
+        raise errors.Invalid(reason="The cursor is not one this list gave. Start again without it.")
+    found: list[Row] = []
+    for table in (tables.Job, tables.FinishedJob):
+        if status is not None and (status in _LEFT) is not (table is tables.FinishedJob):
+            continue
+        query = select(table).order_by(table.id.desc()).limit(limit + 1)
+        if status is not None:
+            query = query.where(table.status == status)
+        if topic is not None:
+            query = query.where(table.topic == topic)
+        if cursor is not None:
+            query = query.where(table.id < cursor)
+        found.extend(view.session.scalars(query))
+    found.sort(key=lambda job: job.id, reverse=True)
+    return found[:limit], found[limit - 1].id if len(found) > limit else None
+
+
+def get(view: View, job_id: str) -> History:
+    """One job with its attempts, wherever it is in its life; raises NotFound."""
+    waiting = view.session.scalar(select(tables.Job).where(tables.Job.id == job_id))
+    job = waiting or view.session.get(tables.FinishedJob, job_id)
+    if job is None:
+        raise errors.NotFound(kind="job", id=job_id)
+    attempts = select(tables.JobAttempt).where(tables.JobAttempt.job_id == job_id)
+    return History(
+        job=job,
+        payload=mask(job.payload),
+        attempts=view.session.scalars(attempts.order_by(tables.JobAttempt.claim_token)).all(),
+    )
+
+
+def oldest_wait(view: View) -> timedelta:
+    """How long the job that is due the longest has been waiting; zero when none is."""
+    due = select(func.min(tables.Job.run_at)).where(tables.Job.status == Status.PENDING, tables.Job.run_at <= view.now)
+    since = view.session.scalar(due)
+    return view.now - since if since else timedelta(0)
+
+
+def heartbeats(view: View) -> Sequence[tables.Heartbeat]:
+    """The processes that deliver, the one heard of last first."""
+    return view.session.scalars(select(tables.Heartbeat).order_by(tables.Heartbeat.seen_at.desc())).all()
+
+
+def mask(payload: Any) -> Any:
+    """The payload with the value of every field whose name speaks of a secret replaced, however deep it lies.
+
+    >>> mask({"to": "https://example.com", "headers": [{"Authorization": "Bearer x"}]})
+    {'to': 'https://example.com', 'headers': [{'Authorization': '***'}]}
+    """
+    if isinstance(payload, dict):
+        return {name: MASK if _SECRET.search(name) else mask(value) for name, value in payload.items()}
+    if isinstance(payload, list):
+        return [mask(value) for value in payload]
+    return payload

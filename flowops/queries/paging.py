@@ -1,0 +1,57 @@
+"""Pages of a list by keyset: a cursor is the place of the last item shown, never a count, so nothing is shown twice."""
+
+import base64
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from flowops import errors
+
+T = TypeVar("T")
+_PLACE = re.compile(r"(\S+) ([0-9]{1,15}) (\S*)")
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """Some items of a list and where the next page begins; None after the last."""
+
+    items: Sequence[T]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an item stands in a list of this order: after a moment, and among equals after a number."""
+
+    order: str
+    at: datetime | None
+    number: int
+
+    def encode(self) -> str:
+        """The place as clients carry it around, without looking inside.
+
+        >>> Place.decode(Place("due", None, 12).encode(), "due")
+        Place(order='due', at=None, number=12)
+        """
+        text = f"{self.order} {self.number} {self.at.isoformat() if self.at else ''}"
+        return base64.urlsafe_b64encode(text.encode()).decode()
+
+    @staticmethod
+    def decode(cursor: str, order: str) -> "Place":
+        """The place a cursor holds; `errors.Invalid` when this list in this order did not give it."""
+        try:
+            found = _PLACE.fullmatch(base64.urlsafe_b64decode(cursor.encode()).decode())
+            at = datetime.fromisoformat(found[3]) if found and found[3] else None
+        except ValueError:
+            found = at = None
+        if found is None or found[1] != order or (at is not None and at.tzinfo is None):
+            raise errors.Invalid(reason="The cursor is not one this list gave in this order. Start again without it.")
+        return Place(order, at, int(found[2]))
+
+
+def cut(items: Sequence[T], limit: int, place: Callable[[T], Place]) -> Page[T]:
+    """A page of `limit` items from a query that asked for one more."""
+    shown = items[:limit]
+    return Page(shown, place(shown[-1]).encode() if len(items) > limit else None)

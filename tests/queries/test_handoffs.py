@@ -1,0 +1,126 @@
+"""What is answered about cases: the signals of the assistant, and everything there is to know."""
+
+from typing import Any
+
+import pytest
+
+from flowops import errors
+from flowops.actions import artifacts as writing
+from flowops.ai import context
+from flowops.ai.generator import Attempt
+from flowops.app import App
+from flowops.domain import events
+from flowops.domain.access import ASSISTANT, SYSTEM, Actor
+from flowops.domain.artifacts import Status
+from flowops.queries import handoffs
+from flowops.storage import tables
+from tests import cases
+from tests.conftest import Clock
+
+
+@pytest.fixture
+def ada(app: App) -> Actor:
+    return cases.person(app, "Ada")
+
+
+def read(app: App, case: tables.Handoff) -> dict[str, Any]:
+    with app.view() as view:
+        return handoffs.parts(view, case.id)
+
+
+def keep(
+    app: App,
+    case: tables.Handoff,
+    known: dict[str, Any],
+    status: Status = Status.OK,
+    kind: str = "handoff_summary.v1",
+) -> None:
+    """The assistant's answer to what it was shown."""
+    counted = {"latencyMs": 5, "inputTokens": None, "outputTokens": None}
+    provenance = {"generator": "extractive", "inputSha256": context.sha256(known), **counted}
+    attempt = Attempt(status=status, content=None, grounding=None, provenance=provenance, reasons=())
+    with app.unit(ASSISTANT) as unit:
+        writing.keep(unit, case.id, kind, [attempt], known)
+
+
+def write(app: App, case: tables.Handoff) -> None:
+    with app.unit(SYSTEM) as unit:
+        message = tables.Message(
+            request_id=case.request_id,
+            handoff_id=case.id,
+            role="customer",
+            text="And again!",
+            at=unit.now,
+            created_at=unit.now,
+        )
+        unit.session.add(message)
+        unit.record(events.NoteAdded(handoff_id=case.id, note_id=message.id))
+
+
+def signals(app: App, case: tables.Handoff) -> tuple[bool, bool, bool]:
+    """Has a summary, has a draft, is stale; the list and the case say the same."""
+    with app.view() as view:
+        shown = handoffs.get(view, case.id)
+        (listed,) = (item for item in handoffs.search(view).items if item.handoff.id == case.id)
+    assert (listed.has_summary, listed.has_draft, listed.stale) == (shown.has_summary, shown.has_draft, shown.stale)
+    return shown.has_summary, shown.has_draft, shown.stale
+
+
+def test_a_case_has_the_artifacts_that_can_be_used(app: App, ada: Actor) -> None:
+    case = cases.case(app, ada)
+    keep(app, case, read(app, case), Status.REJECTED)
+    assert signals(app, case) == (False, False, False)
+    keep(app, case, read(app, case))
+    assert signals(app, case) == (True, False, False)
+    keep(app, case, read(app, case), kind="reply_draft.v1")
+    assert signals(app, case) == (True, True, False)
+
+
+def test_a_message_makes_a_case_stale_until_the_assistant_has_read_it(app: App, ada: Actor) -> None:
+    case = cases.case(app, ada)
+    keep(app, case, read(app, case))
+    write(app, case)
+    assert signals(app, case) == (True, False, True)
+    keep(app, case, read(app, case))
+    assert signals(app, case) == (True, False, False)
+
+
+def test_a_message_that_came_while_the_assistant_wrote_makes_the_case_stale(app: App, ada: Actor, clock: Clock) -> None:
+    case = cases.case(app, ada)
+    shown = read(app, case)
+    write(app, case)
+    clock.forward(seconds=5)
+    keep(app, case, shown)
+    assert signals(app, case) == (True, False, True)
+
+
+def test_the_signals_of_one_case_are_not_anothers(app: App, ada: Actor) -> None:
+    with_summary, without = cases.case(app, ada), cases.case(app, ada)
+    keep(app, with_summary, read(app, with_summary))
+    assert (signals(app, with_summary), signals(app, without)) == ((True, False, False), (False, False, False))
+
+
+def test_the_parts_of_a_case_are_what_was_decided_upon_and_make_a_context(app: App, ada: Actor) -> None:
+    tool = {"source": "tool:get_order", "at": "2026-11-22T11:00:00Z", "data": {"orderId": "A-10442"}}
+    case = cases.case(
+        app, ada, kind="refund", params=cases.refund(), tools=(tool,), confidence="0.62", email="ada@example.com"
+    )
+    parts = read(app, case)
+    assert parts["handoff"]["number"] == "H-1"
+    assert parts["handoff"]["issues"][0]["code"] == "verification_failed"
+    assert "account_exists" in parts["handoff"]["issues"][0]["detail"]
+    assert parts["customer"] == {"id": "cust_1", "email": "ada@example.com", "name": None, "plan": None}
+    assert parts["request"]["confidence"] == "0.62"
+    assert parts["request"]["effect"] == {"kind": "refund", "params": cases.refund()}
+    assert [m["text"] for m in parts["messages"]] == ["I was charged twice."]
+    assert parts["facts"] == [tool]
+    assert parts["records"] == {"account": None, "invoice": None, "errors": {}}
+    assert parts["verification"]["passed"] is False
+    assert parts["verdict"]["outcome"] == "review"
+    assert [(e["kind"], e["status"]) for e in parts["effects"]] == [("refund", "proposed")]
+    assert context.sha256(context.build(parts)) == context.sha256(context.build(read(app, case)))
+
+
+def test_the_parts_of_no_case_are_not_found(app: App) -> None:
+    with app.view() as view, pytest.raises(errors.NotFound):
+        handoffs.parts(view, "hnd_0")
