@@ -96,6 +96,16 @@ def fail(unit: Unit, effect_id: str, why: str) -> None:
     unit.record(events.EffectFailed(effect_id=effect.id, handoff_id=handoff.id, kind=effect.kind, error=why))
 
 
+def strand(unit: Unit, effect_id: str, why: str) -> None:
+    """Its job was given up: give the case, a new one if there was none, to a person.
+
+    The effect stays as it is, for the provider may have done it; retrying the dead job repeats the call under its key.
+    """
+    effect, handoff = effects.lock(unit, effect_id)
+    if effect.status in {Status.APPROVED, Status.EXECUTING}:
+        _case(unit, effect, handoff, Reason.EFFECT_FAILED, f"The {effect.kind} is {effect.status} and stuck: {why}")
+
+
 def _hold(
     unit: Unit,
     effect: tables.Effect,

@@ -1,0 +1,1 @@
+"""Delivers: claims jobs from the outbox and runs their handlers."""

@@ -1,0 +1,105 @@
+"""The table: for each kind of job, who answers for it and the function that does the part outside the database."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from flowops import errors
+from flowops.actions import artifacts, execution
+from flowops.ai import context, generator
+from flowops.app import App
+from flowops.domain import access, effects, jobs
+from flowops.domain.effects import Refund, Reply, Status
+from flowops.gateways.receipts import Receipt
+from flowops.queries import effects as effect_queries
+from flowops.queries import handoffs
+
+if TYPE_CHECKING:
+    from flowops.storage.unit import Unit
+
+J = TypeVar("J", bound=jobs.Job)
+Settle = Callable[["Unit"], None]
+Fence = Callable[["Unit"], None]
+
+
+@dataclass(frozen=True)
+class Handler(Generic[J]):
+    """How one kind of job is done.
+
+    `run` works with no transaction open. What it has to say to the database it returns as a function of the unit that
+    also finishes the job; that unit's actor is `actor`. A handler that must commit something before calls the fence in
+    that unit, as its last step. What a job leaves undone when it is buried, `give_up` says in the unit that buries it.
+    """
+
+    job: type[J]
+    actor: access.Actor
+    run: Callable[[App, J, Fence], Settle | None]
+    give_up: Callable[["Unit", J, str], None] | None = None
+
+
+def generate_artifact(app: App, job: jobs.GenerateArtifact, fence: Fence) -> Settle:
+    """Show the generators the case and keep all they answered; the last of it is what a person sees."""
+    with app.view() as view:
+        parts = handoffs.parts(view, job.handoff_id)
+    shown = context.build(parts)
+    attempts = generator.write(job.kind, shown, app.generators)
+    return lambda unit: artifacts.keep(unit, job.handoff_id, job.kind, attempts, shown)
+
+
+def execute_effect(app: App, job: jobs.ExecuteEffect, fence: Fence) -> Settle | None:
+    """Verify the effect once more, commit that it is executing, and only then have the provider do it.
+
+    An effect found executing may have been done by a worker that was lost: it is neither verified again nor put back,
+    the call is repeated under the same key until the provider answers.
+    """
+    with app.view() as view:
+        proposal = effect_queries.get(view, job.effect_id)
+    first = proposal.effect.status is Status.APPROVED
+    records = app.fetch(proposal.facts.asked) if first else None
+    with app.unit(access.SYSTEM) as unit:
+        may_call = execution.start(unit, job.effect_id, records, app.policy, app.settings)
+        fence(unit)
+    if not may_call:
+        return None
+    try:
+        receipt = _call(app, proposal)
+    except errors.Refused as refusal:
+        why = str(refusal)
+        return lambda unit: execution.fail(unit, job.effect_id, why)
+    except errors.Unavailable as silence:
+        if first and silence.facts.get("sent") is False:
+            with app.unit(access.SYSTEM) as unit:
+                execution.put_back(unit, job.effect_id, str(silence))
+                fence(unit)
+        raise
+    return lambda unit: execution.finish(unit, job.effect_id, receipt.reference, receipt.at)
+
+
+def give_up_effect(unit: "Unit", job: jobs.ExecuteEffect, why: str) -> None:
+    """Nobody will try again unasked, so a person must know."""
+    execution.strand(unit, job.effect_id, why)
+
+
+def _call(app: App, proposal: effect_queries.Proposal) -> Receipt:
+    """Ask the provider; the effect's id is the key, so that a repeat is recognised as one."""
+    effect = proposal.effect
+    match effects.parse(effect.kind, effect.params):
+        case Refund() as refund:
+            return app.billing.refund(refund.invoice_id, refund.money, refund.reason, key=effect.id)
+        case Reply() as reply:
+            account = proposal.facts.records.account
+            assert account is not None, "a reply is approved on the records of an account"
+            return app.mail.send(
+                account.email, reply.subject or proposal.facts.asked.subject, reply.body, key=effect.id
+            )
+        case other:
+            raise errors.Invalid(reason=f"Nobody carries out a {type(other).__name__}. Nothing was sent.")
+
+
+TABLE: dict[str, Handler[Any]] = {
+    handler.job.topic: handler
+    for handler in (
+        Handler(jobs.GenerateArtifact, access.ASSISTANT, generate_artifact),
+        Handler(jobs.ExecuteEffect, access.SYSTEM, execute_effect, give_up_effect),
+    )
+}

@@ -1,0 +1,98 @@
+"""Runs one claimed job to its end: the handler outside of any transaction, then what it did and the end in one unit."""
+
+import random
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from flowops import errors
+from flowops.actions import outbox
+from flowops.app import App
+from flowops.domain import access, jobs, retries
+from flowops.workers import handlers
+
+if TYPE_CHECKING:
+    from flowops.storage import tables
+    from flowops.storage.unit import Unit
+
+log = structlog.get_logger()
+
+# Trying these again would give the same answer; whatever else goes wrong may pass.
+_FOR_GOOD = (errors.Invalid, errors.NotFound, errors.Conflict, errors.Denied)
+_LONGEST_ERROR = 500
+
+
+def run(app: App, row: "tables.Job") -> None:
+    """Run the job and finish it in the unit that keeps what it did, so its effect on the database happens once.
+
+    Raises Fenced when the job was given to another worker meanwhile, UnknownTopic, and whatever the handler raises;
+    then nothing was kept.
+    """
+    handler = handlers.TABLE.get(row.topic)
+    if handler is None:
+        raise errors.UnknownTopic(topic=row.topic)
+    job = _load(handler.job, row)
+
+    def fence(unit: "Unit") -> None:
+        outbox.hold(unit, row.id, row.claim_token)
+
+    settle = handler.run(app, job, fence)
+    with app.unit(handler.actor) as unit:
+        if settle is not None:
+            settle(unit)
+        outbox.finish(unit, row)  # the fence: the job's row is locked last, after the rows that settling locks
+
+
+def fail(app: App, row: "tables.Job", error: Exception) -> None:
+    """Bury the job, or put it off when trying again may help and it was not claimed too often.
+
+    Raises Fenced when the job was given to another worker meanwhile: then it is theirs to settle.
+    """
+    told = _tell(error)
+    is_known = isinstance(error, errors.FlowOpsError)  # anything else is a defect, and worth a stack trace
+    with app.unit(access.SYSTEM) as unit:
+        if isinstance(error, _FOR_GOOD) or retries.is_spent(row.claims):
+            _give_up(unit, row, told)
+            outbox.bury(unit, row, told)
+            log.error("job buried", topic=row.topic, claims=row.claims, error=told, exc_info=not is_known and error)
+        else:
+            run_at = unit.now + retries.wait(row.claims, random.random(), _asked(error))
+            outbox.retry(unit, row, told, run_at)
+            log.warning("job put off", topic=row.topic, until=run_at, error=told, exc_info=not is_known and error)
+
+
+def recover(unit: "Unit") -> None:
+    """Take lost jobs back (`actions.outbox.recover`), and say what those leave undone that were lost too often."""
+    for row in outbox.recover(unit):
+        if row.status is jobs.Status.DEAD:
+            _give_up(unit, row, outbox.LOST)
+
+
+def _give_up(unit: "Unit", row: "tables.Job", why: str) -> None:
+    handler = handlers.TABLE.get(row.topic)
+    if handler is not None and handler.give_up is not None:
+        # What cannot be read or found leaves nothing undone, and must not keep the job from being buried.
+        with suppress(errors.Invalid, errors.NotFound):
+            handler.give_up(unit, _load(handler.job, row), why)
+
+
+def _load(kind: type[jobs.Job], row: "tables.Job") -> jobs.Job:
+    try:
+        return kind.load(row.payload)
+    except TypeError as wrong:
+        reason = f"The payload no longer fits {row.topic}: {wrong}. The job was not run; discard it."
+        raise errors.Invalid(reason=reason) from wrong
+
+
+def _asked(error: Exception) -> timedelta | None:
+    """How long the other side asked us to wait, as a gateway reports it."""
+    seconds = error.facts.get("retry_after") if isinstance(error, errors.FlowOpsError) else None
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
+def _tell(error: Exception) -> str:
+    """The error in one line; what follows in a database's error are the values of the statement, which are private."""
+    first_line = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {first_line}"[:_LONGEST_ERROR]

@@ -1,0 +1,131 @@
+"""Workers for tests: the real loop in a thread of this process, or in processes of their own that can be killed."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+from sqlalchemy import or_, select
+
+from flowops.actions import outbox
+from flowops.app import App
+from flowops.domain import access, jobs
+from flowops.settings import Settings
+from flowops.storage import tables
+from flowops.workers import loop
+from tests.project import repository
+
+LEASE = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ring(jobs.Job):
+    """A job for tests; those about the same bell have the same key. `how` tells the handler what to do."""
+
+    topic: ClassVar[str] = "bell.ring"
+    bell: str
+    how: str = ""
+
+    @property
+    def subject(self) -> str:
+        return self.bell
+
+
+def enqueue(app: App, *rings: jobs.Job) -> list[str]:
+    """Put these jobs into the outbox; their ids."""
+    with app.unit(access.SYSTEM) as unit:
+        return [unit.enqueue(ring) for ring in rings]
+
+
+def claim(app: App, limit: int = 10, worker: str = "w1", lease: timedelta = LEASE) -> list[tables.Job]:
+    """What one worker gets when it claims now."""
+    with app.unit(access.SYSTEM) as unit:
+        return outbox.claim(unit, worker, None, limit, lease)
+
+
+def finish(app: App, job: tables.Job) -> None:
+    """Say that the job is done."""
+    with app.unit(access.SYSTEM) as unit:
+        outbox.finish(unit, job)
+
+
+def bury(app: App, job: tables.Job, error: str = "no") -> None:
+    """Say that the job failed for good."""
+    with app.unit(access.SYSTEM) as unit:
+        outbox.bury(unit, job, error)
+
+
+def recover(app: App) -> int:
+    """Take back what leases ran out for; how many."""
+    with app.unit(access.SYSTEM) as unit:
+        return len(outbox.recover(unit))
+
+
+def wait_until(what: Callable[[], object], seconds: float = 30) -> None:
+    """Wait for something that other threads or processes bring about."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.02)
+
+
+@contextmanager
+def working(app: App) -> Iterator[None]:
+    """The worker's loop, in a thread, until the block ends."""
+    stop = threading.Event()
+    thread = threading.Thread(target=loop.run, args=(app, stop))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def is_idle(app: App) -> bool:
+    """Is no job running or due?"""
+    with app.view() as view:
+        due = (tables.Job.status == jobs.Status.PENDING) & (tables.Job.run_at <= view.now)
+        busy = select(tables.Job.id).where(or_(tables.Job.status == jobs.Status.PROCESSING, due))
+        return view.session.scalar(busy.limit(1)) is None
+
+
+def deliver(app: App) -> None:
+    """Have every job that is due run to its end; jobs put off stay until the clock moves."""
+    with working(app):
+        wait_until(lambda: is_idle(app))
+
+
+def attempts(app: App, job_id: str) -> list[str | None]:
+    """How each attempt at a job ended, the first one first; None while it runs."""
+    row = tables.JobAttempt
+    with app.view() as view:
+        return list(view.session.scalars(select(row.outcome).where(row.job_id == job_id).order_by(row.claim_token)))
+
+
+@contextmanager
+def process(settings: Settings, *habits: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker process on the same database, killed when the block ends; `tests.worker_process` lists the `habits`."""
+    environment = os.environ | {
+        "FLOWOPS_DATABASE_URL": settings.database_url,
+        "FLOWOPS_SECRET_KEY": "k" * 32,
+        "FLOWOPS_ACCOUNTS_URL": settings.accounts_url,
+        "FLOWOPS_BILLING_URL": settings.billing_url,
+        "FLOWOPS_OUTBOX_LEASE": f"{settings.outbox_lease.seconds}s",
+        "FLOWOPS_STOP_GRACE": f"{settings.stop_grace.seconds}s",
+    }
+    command = [sys.executable, "-m", "tests.worker_process", *habits]
+    with subprocess.Popen(command, cwd=repository.ROOT, env=environment) as started:
+        try:
+            yield started
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                started.kill()

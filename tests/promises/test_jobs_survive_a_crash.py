@@ -1,0 +1,111 @@
+"""No job is lost and none takes effect twice, whatever happens to the processes that run them."""
+
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import func, select
+
+from flowops import app as application
+from flowops import settings as configuration
+from flowops.domain import jobs
+from flowops.queries import outbox
+from flowops.storage import tables
+from tests import delivery
+from tests.delivery import Ring
+
+JOBS = 150
+KILLS = 3
+
+
+@pytest.fixture
+def app(database_url: str) -> Iterator[application.App]:
+    """The app on the real clock, with short leases."""
+    app = application.build(
+        configuration.load(database_url=database_url, secret_key="k" * 32, outbox_lease="2s", stop_grace="5s")
+    )
+    yield app
+    app.close()
+
+
+def rung(app: application.App) -> Counter[str]:
+    """How often each bell was rung, as far as the database knows."""
+    with app.view() as view:
+        return Counter(entry.data["job_id"] for entry in view.session.scalars(select(tables.AuditEntry)))
+
+
+def count(app: application.App, table: type[tables.Base]) -> int:
+    with app.view() as view:
+        return view.session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def status(app: application.App, job_id: str) -> jobs.Status:
+    with app.view() as view:
+        return outbox.get(view, job_id).job.status
+
+
+def work_and_be_killed(app: application.App, after: float) -> None:
+    with delivery.process(app.settings) as worker:
+        before = count(app, tables.FinishedJob)
+        delivery.wait_until(lambda: count(app, tables.FinishedJob) > before)
+        time.sleep(after)
+        worker.kill()
+        worker.wait()
+
+
+def test_workers_killed_at_random_lose_and_double_nothing(app: application.App) -> None:
+    bells = [f"bell {number}" for number in range(JOBS)]
+    delivery.enqueue(app, *(Ring(bell=bell) for bell in bells))
+    dice = random.Random(7)
+    for _ in range(KILLS):
+        work_and_be_killed(app, after=dice.uniform(0, 0.1))
+    assert count(app, tables.Job) > 0, "the workers were killed too late to prove anything"
+    with delivery.process(app.settings):
+        delivery.wait_until(lambda: count(app, tables.Job) == 0)
+    assert rung(app) == Counter(bells)
+
+
+def test_a_stalled_worker_finishes_nothing_that_was_given_to_another(app: application.App) -> None:
+    [job_id] = delivery.enqueue(app, Ring(bell="a", how="slow"))
+    with delivery.process(app.settings) as stalled:
+        delivery.wait_until(lambda: delivery.attempts(app, job_id))
+        stalled.send_signal(signal.SIGSTOP)
+        with delivery.process(app.settings) as other:
+            delivery.wait_until(lambda: rung(app)["a"])
+            other.send_signal(signal.SIGTERM)
+            assert other.wait(10) == 0
+        stalled.send_signal(signal.SIGCONT)
+        time.sleep(0.5)
+        stalled.send_signal(signal.SIGTERM)
+        assert stalled.wait(10) == 0
+    assert delivery.attempts(app, job_id) == ["fenced", "done"]
+    assert rung(app) == Counter(["a"])
+
+
+def test_a_job_that_kills_its_worker_is_buried_after_five_claims(app: application.App) -> None:
+    deadly, harmless = delivery.enqueue(app, Ring(bell="a", how="deadly"), Ring(bell="b"))
+    for _ in range(5):
+        with delivery.process(app.settings) as worker:
+            assert worker.wait(30) == -signal.SIGKILL
+    with delivery.process(app.settings):
+        delivery.wait_until(lambda: status(app, deadly) is jobs.Status.DEAD)
+        delivery.wait_until(lambda: status(app, harmless) is jobs.Status.DONE)
+    assert delivery.attempts(app, deadly) == ["fenced"] * 4 + ["dead"]
+
+
+def test_sigterm_lets_running_jobs_end_and_leaves_the_others_untouched(app: application.App) -> None:
+    slow = [Ring(bell=f"slow {number}", how="slow") for number in range(app.settings.workers)]
+    waiting = [Ring(bell=f"waiting {number}") for number in range(3)]
+    running = delivery.enqueue(app, *slow)
+    with delivery.process(app.settings) as worker:
+        delivery.wait_until(lambda: all(delivery.attempts(app, job_id) for job_id in running))
+        left = delivery.enqueue(app, *waiting)
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(app.settings.stop_grace.seconds + 1) == 0
+    assert rung(app) == Counter(ring.bell for ring in slow)
+    with app.view() as view:
+        assert [(job.id, job.claims) for job in view.session.scalars(select(tables.Job))] == [(id, 0) for id in left]
+        assert view.session.scalars(select(tables.Heartbeat)).all() == []

@@ -1,0 +1,58 @@
+"""A worker process for tests: the real loop and gateways, and if asked for a way to die at the worst moment.
+
+Run as `python -m tests.worker_process [HABIT]...`; the settings come from the environment. A job of the topic
+`bell.ring` leaves one audit entry that names its bell. `dies-after-refund` kills the process between the provider's
+answer and our commit.
+"""
+
+import dataclasses
+import os
+import signal
+import sys
+import threading
+import time
+
+from flowops import app as application
+from flowops import settings
+from flowops.domain import access, events
+from flowops.domain.money import Money
+from flowops.gateways.billing import Billing
+from flowops.gateways.receipts import Receipt
+from flowops.workers import handlers, loop
+from tests.delivery import Ring
+
+
+def ring(app: application.App, job: Ring, fence: handlers.Fence) -> handlers.Settle:
+    """Take as long as a short call; `how` may be `slow`, or `deadly` for this very process."""
+    if job.how == "deadly":
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(2 if job.how == "slow" else 0.01)
+    return lambda unit: unit.record(events.JobRead(job_id=job.bell))
+
+
+class Dying:
+    """Billing after whose answer to a refund this process lives no longer."""
+
+    def __init__(self, real: Billing) -> None:
+        self._real = real
+        self.invoice, self.invoices = real.invoice, real.invoices
+
+    def refund(self, invoice_id: str, money: Money, reason: str | None, key: str) -> Receipt:
+        self._real.refund(invoice_id, money, reason, key)
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+
+def main(*habits: str) -> None:
+    """Work until SIGTERM."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    handlers.TABLE[Ring.topic] = handlers.Handler(Ring, access.SYSTEM, ring)
+    app = application.build(settings.load())
+    if "dies-after-refund" in habits:
+        app = dataclasses.replace(app, billing=Dying(app.billing))
+    loop.run(app, stop)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

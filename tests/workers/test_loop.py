@@ -1,0 +1,170 @@
+"""The loop delivers what is due, shows that it lives, stops when told to, and outlives a lost database."""
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import create_engine, select
+
+from flowops import app as application
+from flowops import settings as configuration
+from flowops.actions import outbox
+from flowops.domain import access, jobs
+from flowops.queries import outbox as queries
+from flowops.storage import tables
+from flowops.workers import handlers, loop
+from tests.delivery import Ring, attempts, deliver, enqueue, wait_until, working
+
+
+class Bells:
+    """The handler of `bell.ring`: counts, and holds whoever rings until they may go on."""
+
+    def __init__(self) -> None:
+        self.rung: list[str] = []
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def ring(self, app: application.App, job: Ring, fence: handlers.Fence) -> None:
+        self.rung.append(job.bell)
+        assert self.go_on.wait(30)
+
+
+@pytest.fixture
+def bells(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bells]:
+    bells = Bells()
+    monkeypatch.setitem(handlers.TABLE, Ring.topic, handlers.Handler(Ring, access.SYSTEM, bells.ring))
+    yield bells
+    bells.go_on.set()
+
+
+@pytest.fixture
+def app(database_url: str) -> Iterator[application.App]:
+    """The app on the real clock."""
+    app = application.build(
+        configuration.load(database_url=database_url, secret_key="k" * 32, outbox_lease="1s", stop_grace="1s")
+    )
+    yield app
+    app.close()
+
+
+def statuses(app: application.App, ids: list[str]) -> set[jobs.Status]:
+    with app.view() as view:
+        return {queries.get(view, job_id).job.status for job_id in ids}
+
+
+def test_what_is_due_is_done(app: application.App, bells: Bells) -> None:
+    ids = enqueue(app, *(Ring(bell=f"bell {number}") for number in range(20)))
+    deliver(app)
+    assert sorted(bells.rung) == sorted(f"bell {number}" for number in range(20))
+    assert statuses(app, ids) == {jobs.Status.DONE}
+
+
+def test_no_more_jobs_run_at_once_than_there_are_threads(app: application.App, bells: Bells) -> None:
+    bells.go_on.clear()
+    ids = enqueue(app, *(Ring(bell=f"bell {number}") for number in range(5)))
+    with working(app):
+        wait_until(lambda: len(bells.rung) == app.settings.workers)
+        time.sleep(0.5)
+        assert len(bells.rung) == app.settings.workers
+        assert statuses(app, ids[app.settings.workers :]) == {jobs.Status.PENDING}  # left for other processes
+        bells.go_on.set()
+        wait_until(lambda: len(bells.rung) == 5)
+
+
+def test_a_job_longer_than_its_lease_stays_with_its_worker(app: application.App, bells: Bells) -> None:
+    bells.go_on.clear()
+    [job_id] = enqueue(app, Ring(bell="a"))
+    with working(app):
+        wait_until(lambda: bells.rung)
+        time.sleep(app.settings.outbox_lease.total_seconds() * 2)
+        bells.go_on.set()
+        wait_until(lambda: statuses(app, [job_id]) == {jobs.Status.DONE})
+    assert attempts(app, job_id) == ["done"]
+
+
+def test_a_job_that_fails_leaves_its_thread_working(app: application.App, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ring(app: application.App, job: Ring, fence: handlers.Fence) -> None:
+        if job.how == "wrong":
+            raise ZeroDivisionError
+
+    monkeypatch.setitem(handlers.TABLE, Ring.topic, handlers.Handler(Ring, access.SYSTEM, ring))
+    enqueue(app, *(Ring(bell=f"wrong {number}", how="wrong") for number in range(4)))
+    ids = enqueue(app, *(Ring(bell=f"right {number}") for number in range(4)))
+    with working(app):
+        wait_until(lambda: statuses(app, ids) == {jobs.Status.DONE})
+
+
+def test_a_process_shows_that_it_lives_until_it_stops(app: application.App) -> None:
+    def seen() -> list[datetime]:
+        with app.view() as view:
+            return [heartbeat.seen_at for heartbeat in queries.heartbeats(view)]
+
+    with working(app):
+        wait_until(seen)
+        [first] = seen()
+        wait_until(lambda: seen() != [first])
+    assert seen() == []
+
+
+def test_stopping_waits_no_longer_than_the_grace(app: application.App, bells: Bells) -> None:
+    bells.go_on.clear()
+    [job_id] = enqueue(app, Ring(bell="a"))
+    with working(app):
+        wait_until(lambda: bells.rung)
+        asked = time.monotonic()
+    assert 1 <= time.monotonic() - asked < 3
+    assert statuses(app, [job_id]) == {jobs.Status.PROCESSING}
+
+
+def test_a_job_claimed_while_stopping_is_given_back_uncounted(app: application.App, bells: Bells) -> None:
+    stop = threading.Event()
+
+    def tell() -> datetime:
+        """The loop learns that it is to stop the first time it looks at the clock: before it claims."""
+        stop.set()
+        return datetime.now(UTC)
+
+    [job_id] = enqueue(app, Ring(bell="a"))
+    late = application.build(app.settings, tell)
+    loop.run(late, stop)
+    late.close()
+    with app.view() as view:
+        job = queries.get(view, job_id).job
+        assert (job.status, job.claims) == (jobs.Status.PENDING, 0)
+    assert (bells.rung, attempts(app, job_id)) == ([], [])
+
+
+def test_a_lost_database_is_waited_for(app: application.App, bells: Bells) -> None:
+    there, nowhere = app.database.engine, create_engine("sqlite:////nowhere/flowops.db")
+    enqueue(app, Ring(bell="a"))
+    app.database.engine = nowhere
+    with working(app):
+        time.sleep(0.5)
+        app.database.engine = there
+        wait_until(lambda: bells.rung)
+    nowhere.dispose()
+
+
+def test_lost_jobs_are_taken_back_without_anyones_help(app: application.App, bells: Bells) -> None:
+    [job_id] = enqueue(app, Ring(bell="a"))
+    with app.unit(access.SYSTEM) as unit:
+        outbox.claim(unit, "killed", None, 1, timedelta(seconds=1))
+    with working(app):
+        wait_until(lambda: statuses(app, [job_id]) == {jobs.Status.DONE}, seconds=5)
+    assert attempts(app, job_id) == ["fenced", "done"]
+
+
+def test_old_idempotency_keys_are_purged(app: application.App) -> None:
+    def keys() -> list[str]:
+        with app.view() as view:
+            return list(view.session.scalars(select(tables.IdempotencyKey.key)))
+
+    with app.unit(access.SYSTEM) as unit:
+        for key, age in (("old", timedelta(hours=49)), ("young", timedelta(hours=47))):
+            unit.session.add(
+                tables.IdempotencyKey(caller_id="usr_1", key=key, request_sha256="", created_at=unit.now - age)
+            )
+    with working(app):
+        wait_until(lambda: keys() == ["young"])
