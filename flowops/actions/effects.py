@@ -9,7 +9,7 @@ from sqlalchemy.orm import joinedload
 from flowops import errors
 from flowops.actions import decisions, handoffs
 from flowops.domain import effects as kinds
-from flowops.domain import events, jobs
+from flowops.domain import events, jobs, times
 from flowops.domain.access import POLICY, ActorKind, Permission
 from flowops.domain.effects import Approvals, Status
 from flowops.domain.facts import Asked, Facts, History, Records
@@ -133,11 +133,12 @@ def approve(
         effect.updated_at = unit.now
         unit.record(_approved(effect, missing))
     if handoff is not None:
+        handoffs.stay(unit, handoff, lease=settings.claim_lease)
         handoffs.touch(unit, handoff)
     return effect
 
 
-def decline(unit: Unit, effect_id: str, reason: str) -> tables.Effect:
+def decline(unit: Unit, effect_id: str, reason: str, settings: Settings) -> tables.Effect:
     """Say no to an effect that waits for a decision; whoever could approve it can decline it."""
     effect, handoff = lock(unit, effect_id)
     if effect.status not in kinds.OPEN:
@@ -147,6 +148,7 @@ def decline(unit: Unit, effect_id: str, reason: str) -> tables.Effect:
     set_status(unit, effect, Status.DECLINED)
     unit.record(events.EffectDeclined(effect_id=effect.id, handoff_id=effect.handoff_id, reason=reason))
     if handoff is not None:
+        handoffs.stay(unit, handoff, lease=settings.claim_lease)
         handoffs.touch(unit, handoff)
     return effect
 
@@ -246,7 +248,7 @@ def _approved(effect: tables.Effect, missing: int) -> events.EffectApproved:
         handoff_id=effect.handoff_id,
         content_sha256=effect.content_sha256,
         missing=missing,
-        execute_after=effect.execute_after.isoformat() if effect.execute_after and not missing else None,
+        execute_after=times.rfc3339(effect.execute_after) if effect.execute_after and not missing else None,
     )
 
 

@@ -128,7 +128,14 @@ def decline(request: Request, app: App, visit: Approver, ref: str, effect_id: st
     field = f"decline-{effect_id}"
     if wrong := _unfit(reason, "Say why."):
         return _again(request, app, visit, ref, answer.missing({field: wrong}, {field: reason}), 422)
-    return _do(request, app, visit, ref, lambda unit: effects.decline(unit, effect_id, _lines(reason)), {field: reason})
+    return _do(
+        request,
+        app,
+        visit,
+        ref,
+        lambda unit: effects.decline(unit, effect_id, _lines(reason), app.settings),
+        {field: reason},
+    )
 
 
 @router.post("/summary")

@@ -11,6 +11,7 @@ from flowops.console import answer, render, session
 from flowops.console.answer import Answer
 from flowops.console.session import PUBLIC, App
 from flowops.domain.access import SYSTEM
+from flowops.queries import operators as known
 
 router = APIRouter()
 
@@ -38,9 +39,11 @@ def sign_in(
         return _login(Answer("Not signed in", "Something is missing.", wrong=wrong, typed=typed), wanted, 422)
     try:
         app.tries.check(tries.SIGN_INS, address)
+        with app.view() as view:
+            user_id = known.by_password(view, email.strip(), password)
         with app.unit(SYSTEM) as unit:
             operators.sign_out(unit, request.cookies.get(session.cookie(app), ""))
-            secret = operators.sign_in(unit, email.strip(), password)
+            secret = operators.sign_in(unit, user_id)
     except errors.NotAuthenticated as error:
         app.tries.failed(tries.SIGN_INS, address)
         wrong = {"password": "Check this and the e-mail address."}

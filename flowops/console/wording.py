@@ -80,10 +80,11 @@ def moment(at: datetime) -> str:
 def words(code: str) -> str:
     """A code as plain words.
 
-    >>> words("refunds.amount_limit"), words("handoff_summary.v1"), words("false_alarm")
-    ('refunds: amount limit', 'handoff summary', 'false alarm')
+    >>> words("refunds.amount_limit"), words("handoff_summary.v1"), words("sla_risk")
+    ('refunds: amount limit', 'handoff summary', 'SLA risk')
     """
-    return re.sub(r"\.v\d+$", "", code).replace("_", " ").replace(".", ": ")
+    plain = re.sub(r"\.v\d+$", "", code).replace("_", " ").replace(".", ": ")
+    return re.sub(r"\bsla\b", "SLA", plain)
 
 
 def sentence(code: str) -> str:

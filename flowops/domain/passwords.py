@@ -33,3 +33,8 @@ def check(password: str) -> None:
     if password.lower() in _REFUSED:
         reason = "This password is among the first that are guessed. Nothing was changed; take another one."
         raise errors.Invalid(reason=reason)
+
+
+def encode(password: str) -> bytes:
+    """The bytes that are hashed; half a character, which UTF-8 refuses, is taken as it is."""
+    return password.encode(errors="surrogatepass")

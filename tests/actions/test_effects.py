@@ -1,5 +1,6 @@
 """An approval means exactly what was seen; nothing runs on other facts; a receipt or a person ends every effect."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -96,6 +97,22 @@ def test_one_operator_approves_a_small_refund_and_it_waits_out_the_undo_window(
     assert events_of(app, effect) == ["effect.proposed", "effect.approved"]
 
 
+def test_deciding_on_an_effect_extends_the_owners_claim_and_nobody_elses(
+    app: App, bot: Actor, ops: Actor, boss: Actor, clock: Clock
+) -> None:
+    effect, other = proposed(app, bot), proposed(app, bot)
+    for case_id in (str(effect.handoff_id), str(other.handoff_id)):
+        with app.unit(ops) as unit:
+            handoffs.claim(unit, case_id, lease=app.settings.claim_lease)
+    clock.forward(minutes=10)
+    approve(app, ops, effect)
+    with app.unit(boss) as unit:
+        effects.decline(unit, other.id, "not ours", app.settings)
+    with app.view() as view:
+        ends = [cases.get(view, str(e.handoff_id)).handoff.claim_expires_at for e in (effect, other)]
+    assert [end - clock.now for end in ends if end] == [timedelta(minutes=15), timedelta(minutes=5)]
+
+
 def test_an_approval_of_other_content_than_the_effects_is_refused(app: App, bot: Actor, ops: Actor) -> None:
     effect = proposed(app, bot)
     with pytest.raises(errors.ContentChanged) as refused:
@@ -143,7 +160,7 @@ def test_an_amount_above_the_operators_limit_needs_a_supervisor(app: App, bot: A
     with pytest.raises(errors.AboveLimit):
         approve(app, ops, big)
     with pytest.raises(errors.AboveLimit), app.unit(ops) as unit:
-        effects.decline(unit, big.id, "no")
+        effects.decline(unit, big.id, "no", app.settings)
     assert approve(app, boss, big).status is Status.APPROVED
 
 
@@ -197,7 +214,7 @@ def test_a_proposal_expires(app: App, bot: Actor, ops: Actor, clock: Clock) -> N
 def test_a_declined_effect_stays_declined(app: App, bot: Actor, ops: Actor) -> None:
     effect = proposed(app, bot)
     with app.unit(ops) as unit:
-        effects.decline(unit, effect.id, "not ours")
+        effects.decline(unit, effect.id, "not ours", app.settings)
     with pytest.raises(errors.AlreadyDecided):
         approve(app, ops, effect)
     assert events_of(app, effect)[-1] == "effect.declined"

@@ -26,7 +26,6 @@ from flowops.domain.events.cases import (
     HandoffReopened,
     HandoffResolved,
     IssueFound,
-    MessageReceived,
     NoteAdded,
     RequestReceived,
 )
@@ -81,7 +80,6 @@ __all__ = [
     "JobDiscarded",
     "JobRead",
     "JobRetried",
-    "MessageReceived",
     "NoteAdded",
     "PasswordSet",
     "QueueAdded",

@@ -34,17 +34,6 @@ class RequestReceived(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MessageReceived(Event):
-    """Somebody wrote to a case that was already open."""
-
-    name: ClassVar[str] = "message.received"
-    handoff_id: str
-    message_id: str
-    role: str
-    text: str | None = personal()
-
-
-@dataclass(frozen=True, kw_only=True)
 class HandoffCreated(Event):
     """A case that a human must own was opened."""
 

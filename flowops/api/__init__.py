@@ -1,0 +1,1 @@
+"""Speaks JSON: the HTTP interface under the root path."""

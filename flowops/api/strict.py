@@ -1,0 +1,138 @@
+"""What a request may carry: bounded bodies, JSON that every reader understands alike, and text without traps."""
+
+import json
+import re
+from email.message import Message as Header
+from typing import Annotated, Any
+
+from fastapi import Request
+from pydantic import AfterValidator, Field, JsonValue
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
+
+from flowops import errors
+from flowops.domain.money import MAX_INTEGER
+
+LARGEST = 2**20  # bytes of a body
+DEEPEST = 64  # levels of a JSON value
+
+JsonObject = dict[str, JsonValue]
+# What somebody wrote: a message, a reply, a note.
+Text = Annotated[str, Field(min_length=1, max_length=20_000, pattern=r"\S")]
+# A title or subject, which may be empty or not; its line breaks become spaces.
+AnyLine = Annotated[str, AfterValidator(lambda text: " ".join(text.split())), Field(max_length=200)]
+Line = Annotated[AnyLine, Field(min_length=1)]
+
+
+async def read(scope: Scope, receive: Receive) -> bytes:
+    """The whole body of a request, once nothing in body, path and query can hurt who reads it.
+
+    Raises BodyTooLarge, and for JSON what `parse` raises; a NUL, which no database takes, is Invalid anywhere.
+    """
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect  # half a request may not be taken for a whole one
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > LARGEST:
+            raise errors.BodyTooLarge(limit=LARGEST)
+    if is_json(scope):
+        if body:
+            parse(bytes(body))
+    elif b"\0" in body or b"%00" in body:
+        raise _invalid("a NUL character")
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        raise _invalid("a NUL character")
+    return bytes(body)
+
+
+def is_json(scope: Scope) -> bool:
+    """Does the request say that its body is JSON?"""
+    header = Header()
+    header["content-type"] = Headers(scope=scope).get("content-type", "")
+    return re.fullmatch(r"application/(.+\+)?json", header.get_content_type()) is not None
+
+
+async def only_json(request: Request) -> None:
+    """Refuse, as NotJson, a body of another kind before anybody guesses what it means."""
+    if await request.body() and not is_json(request.scope):
+        raise errors.NotJson(given=request.headers.get("content-type", "of no stated type")[:100])
+
+
+def parse(body: bytes) -> Any:
+    """A JSON value, where RFC 8259 leaves nothing open (its sections 4, 6 and 8).
+
+    Raises MalformedJson for what is not JSON in UTF-8, and Invalid for what readers understand differently: a name
+    twice in one object, integers beyond 2^53-1, numbers that are none or infinite, lone surrogates, NUL, and nesting
+    beyond 64 levels.
+
+    >>> parse(b'{"a": [1, 2.5]}')
+    {'a': [1, 2.5]}
+    >>> parse(b'{"a": NaN}')
+    Traceback (most recent call last):
+    flowops.errors.Invalid: The request holds NaN. Nothing was done; correct it and repeat.
+    """
+    try:
+        value = json.loads(
+            body.decode(),
+            object_pairs_hook=_object,
+            parse_int=_integer,
+            parse_float=_number,
+            parse_constant=_constant,
+        )
+    except UnicodeDecodeError as wrong:
+        raise errors.MalformedJson(reason="it is not UTF-8", position=wrong.start) from None
+    except json.JSONDecodeError as wrong:
+        raise errors.MalformedJson(reason=wrong.msg, position=wrong.pos) from None
+    except RecursionError:
+        raise _invalid(f"more than {DEEPEST} levels") from None
+    _check(value)
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise _invalid("a name twice in one object")
+    return made
+
+
+def _integer(digits: str) -> int:
+    # Checked by length first: the time to read a number grows with the square of its digits.
+    if len(digits) > 17 or abs(int(digits)) > MAX_INTEGER:
+        raise _invalid("an integer beyond 2^53-1, which not every reader keeps exact")
+    return int(digits)
+
+
+def _number(digits: str) -> float:
+    if abs(number := float(digits)) == float("inf"):
+        raise _invalid("a number too large")
+    return number
+
+
+def _constant(name: str) -> Any:
+    raise _invalid(name)
+
+
+def _check(value: Any) -> None:
+    pending = [(value, 1)]
+    while pending:
+        item, depth = pending.pop()
+        if depth > DEEPEST:
+            raise _invalid(f"more than {DEEPEST} levels")
+        if isinstance(item, dict):
+            pending += [(part, depth + 1) for pair in item.items() for part in pair]
+        elif isinstance(item, list):
+            pending += [(part, depth + 1) for part in item]
+        elif isinstance(item, str) and "\0" in item:
+            raise _invalid("a NUL character")
+        elif isinstance(item, str) and not item.isascii() and any("\ud800" <= letter <= "\udfff" for letter in item):
+            raise _invalid("half of a surrogate pair")
+
+
+def _invalid(what: str) -> errors.Invalid:
+    return errors.Invalid(reason=f"The request holds {what}. Nothing was done; correct it and repeat.")

@@ -1,0 +1,156 @@
+"""The HTTP interface as tests call it, over a real socket: served by this process or by one of its own."""
+
+import functools
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import structlog
+import uvicorn
+from fastapi import APIRouter, FastAPI
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from flowops import web
+from flowops.app import App
+
+# Through `logging`, so that pytest shows it beside a failing test. Tracebacks come without the values of variables: to
+# collect those takes longer than the request.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.format_exc_info,
+        structlog.processors.KeyValueRenderer(key_order=["event"]),
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    wrapper_class=structlog.stdlib.BoundLogger,
+)
+
+
+@dataclass(frozen=True)
+class Api:
+    """A client; `as_` is the token of whoever calls, and `key` the Idempotency-Key."""
+
+    client: httpx.Client
+
+    def get(self, path: str, as_: str | None = None, **more: Any) -> httpx.Response:
+        return self.send("GET", path, as_, **more)
+
+    def post(self, path: str, as_: str | None = None, **more: Any) -> httpx.Response:
+        return self.send("POST", path, as_, **more)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        as_: str | None = None,
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
+        **more: Any,
+    ) -> httpx.Response:
+        said = dict(headers or {})
+        if as_ is not None:
+            said["Authorization"] = f"Bearer {as_}"
+        if key is not None:
+            said["Idempotency-Key"] = key
+        return self.client.request(method, path, headers=said, follow_redirects=False, **more)
+
+
+class Stage:
+    """What a server serves now; another application can take its place while it runs."""
+
+    app: ASGIApp | None = None
+    running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self.app, "no test is calling"
+        self.running += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.running -= 1
+
+
+@functools.cache
+def _stage() -> tuple[Stage, str]:
+    """The one server of this process and its address: starting and stopping one takes longer than most tests."""
+    stage = Stage()
+    config = uvicorn.Config(
+        stage, "127.0.0.1", 0, log_config=None, access_log=False, proxy_headers=False, lifespan="off", backlog=2048
+    )
+    running = uvicorn.Server(config)
+    threading.Thread(target=running.run, daemon=True).start()
+    while not running.started:
+        time.sleep(0.01)
+    host, port = running.servers[0].sockets[0].getsockname()[:2]
+    return stage, f"http://{host}:{port}"
+
+
+@contextmanager
+def server(app: App, planted: APIRouter | None = None) -> Iterator[str]:
+    """The address of a real server in a thread of this process, with a router of the test's own if it brings one."""
+    served = web.create(app)
+    if planted:
+        mount = served.routes[-1]
+        assert isinstance(mount, Mount)
+        assert isinstance(mount.app, FastAPI)
+        mount.app.include_router(planted)
+    stage, address = _stage()
+    before, stage.app = stage.app, served
+    try:
+        yield address
+    finally:
+        while stage.running:  # what follows the answer, such as the log's line, belongs to the request
+            time.sleep(0.005)
+        stage.app = before
+
+
+@contextmanager
+def in_process(app: App, planted: APIRouter | None = None) -> Iterator[Api]:
+    """A client of a server in this process, so that tests can look behind it."""
+    with server(app, planted) as address, client(address) as calling:
+        yield Api(calling)
+
+
+def client(address: str) -> httpx.Client:
+    """A client without proxies and certificates, which a loopback address does not need."""
+    return httpx.Client(base_url=address, trust_env=False, verify=False, timeout=30)  # noqa: S501 - plain HTTP
+
+
+@contextmanager
+def process(database_url: str, folder: Path) -> Iterator[Api]:
+    """A client of `flowops up`, started as anybody would start it, once it says that it is ready."""
+    environment = os.environ | {
+        "FLOWOPS_DATABASE_URL": database_url,
+        "FLOWOPS_SECRET_KEY": "k" * 32,
+        "FLOWOPS_PORT": "0",
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+    }
+    log = folder / "up.log"
+    with log.open("wb") as words:
+        command = [sys.executable, "-u", "-m", "flowops", "up"]
+        running = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=words, text=True
+        )
+    assert running.stdout is not None
+    try:
+        said = running.stdout.readline()
+        address = re.search(r"http://\S+", said)
+        assert address, f"flowops up said {said!r} and:\n{log.read_text()}"
+        with client(address[0]) as calling:
+            while calling.get("/readyz").status_code != 200:
+                assert running.poll() is None, log.read_text()
+                time.sleep(0.05)
+            yield Api(calling)
+    finally:
+        running.terminate()
+        running.communicate(timeout=30)

@@ -1,0 +1,43 @@
+"""How often an address may fail."""
+
+import pytest
+import time_machine
+
+from flowops import errors, tries
+from tests.conftest import NOW
+
+
+def exhausted(address: str) -> tries.Tries:
+    known = tries.Tries()
+    for _ in range(10):
+        known.check(tries.SIGN_INS, address)
+        known.failed(tries.SIGN_INS, address)
+    return known
+
+
+def test_an_address_waits_after_ten_failures_and_learns_how_long() -> None:
+    with time_machine.travel(NOW, tick=False) as time:
+        known = exhausted("203.0.113.7")
+        with pytest.raises(errors.TooManyTries) as waiting:
+            known.check(tries.SIGN_INS, "203.0.113.7")
+        assert waiting.value.facts == {"seconds": 60}
+        time.shift(61)
+        known.check(tries.SIGN_INS, "203.0.113.7")
+
+
+def test_others_do_not_wait_with_it() -> None:
+    known = exhausted("203.0.113.7")
+    known.check(tries.SIGN_INS, "203.0.113.8")
+    known.check(tries.TOKENS, "203.0.113.7")
+
+
+def test_the_addresses_of_one_ipv6_network_count_as_one() -> None:
+    known = exhausted("2001:db8:0:1::1")
+    known.check(tries.SIGN_INS, "2001:db8:0:2::1")
+    with pytest.raises(errors.TooManyTries):
+        known.check(tries.SIGN_INS, "2001:db8:0:1:ffff::2")
+
+
+def test_what_is_no_address_counts_as_itself() -> None:
+    with pytest.raises(errors.TooManyTries):
+        exhausted("unix socket").check(tries.SIGN_INS, "unix socket")
