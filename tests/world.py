@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from flowops.actions import execution, intake, outbox
+from flowops.actions import execution, intake
 from flowops.app import App
 from flowops.domain.access import SYSTEM, Actor, Role
 from flowops.domain.facts import Asked, Message
 from flowops.queries import effects
 from flowops.storage import tables
-from flowops.workers import outbox as worker
 from tests.cases import person
 from tests.conftest import NOW
 
@@ -44,15 +43,3 @@ def start(app: App, effect_id: str) -> bool:
     records = app.fetch(proposal.facts.asked)
     with app.unit(SYSTEM) as unit:
         return execution.start(unit, effect_id, records, app.policy, app.settings)
-
-
-def deliver(app: App) -> None:
-    """Run every job that is due, in this thread, as a worker would."""
-    while claimed := _claim(app):
-        for row in claimed:
-            worker.run(app, row)
-
-
-def _claim(app: App) -> list[tables.Job]:
-    with app.unit(SYSTEM) as unit:
-        return outbox.claim(unit, "test", None, 10, app.settings.outbox_lease)

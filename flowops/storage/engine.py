@@ -7,7 +7,8 @@ from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from flowops import errors
@@ -23,7 +24,11 @@ class Database:
     """
 
     def __init__(self, url: str, clock: Clock | None = None, pool_size: int = 20) -> None:
-        parsed = make_url(url.replace("postgresql://", "postgresql+psycopg://", 1))
+        try:
+            parsed = make_url(url.replace("postgresql://", "postgresql+psycopg://", 1))
+        except (ArgumentError, ValueError):  # they may repeat the password
+            reason = "FLOWOPS_DATABASE_URL is wrong: it reads like postgresql://user:password@host:5432/name."
+            raise errors.WrongSetting(reason=reason) from None
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self._clock = clock
         self._writer = Lock()  # one writer a process: threads queue here, fairly, and not by polling the file
@@ -133,6 +138,8 @@ def _translated() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError) as error:
         raise errors.Unavailable(what="The database", reason=_short(error)) from error
+    except NoConnection as error:
+        raise errors.Unavailable(what="The database", reason=f"every connection was busy for {WAIT} s") from error
 
 
 def _short(error: DBAPIError) -> str:

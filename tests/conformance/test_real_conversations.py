@@ -6,7 +6,7 @@ from typing import Any
 
 from flowops.app import App
 from flowops.domain.access import Role
-from tests import live, make, world
+from tests import delivery, live, make
 
 
 def as_case(conversation: dict[str, Any]) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def test_every_conversation_gets_a_summary_whose_every_claim_is_grounded(publish
             answer = api.post("/handoffs", bot, json=as_case(conversation))
             assert answer.status_code == 201, answer.text
             numbers.append(answer.json()["number"])
-        world.deliver(app)
+        delivery.deliver(app)
         for number in numbers:
             summary = api.get(f"/handoffs/{number}/ai/summary", viewer).json()
             assert summary["status"] == "ok", summary

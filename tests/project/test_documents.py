@@ -22,7 +22,7 @@ def entries(document: str) -> set[str]:
 
 
 def subclasses(parent: type[object]) -> set[str]:
-    return {child.__name__ for child in parent.__subclasses__() if child.__module__ == parent.__module__}
+    return {child.__name__ for child in parent.__subclasses__() if child.__module__.startswith("flowops.")}
 
 
 def commands(group: TyperGroup, path: str) -> Iterator[str]:

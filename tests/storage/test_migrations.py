@@ -43,8 +43,8 @@ def written(database: Database) -> Database:
     at = f"'{NOW.isoformat()}'"
     for statement in (
         f"INSERT INTO policy_versions (version, source, created_at) VALUES ({policy})",
-        "INSERT INTO decisions (id, stage, subject_id, facts, verdict, outcome, policy_version, created_at) "
-        f"VALUES ('dec_1', 'intake', 'req_1', '{{}}', '{{}}', 'review', 'sha256:0', {at})",
+        "INSERT INTO decisions (id, stage, subject_id, facts, verdict, outcome, rule, policy_version, created_at) "
+        f"VALUES ('dec_1', 'intake', 'req_1', '{{}}', '{{}}', 'review', 'default', 'sha256:0', {at})",
         "INSERT INTO customers (id, source, external_id, created_at, updated_at) "
         f"VALUES ('cus_1', 's', 'c', {at}, {at})",
         "INSERT INTO requests (id, endpoint, mode, channel, queue, subject, customer_id, facts, escalate, meta, "
@@ -54,8 +54,9 @@ def written(database: Database) -> Database:
         "priority, reason, issues, tier, created_at, updated_at) "
         f"VALUES (1, 'hnd_1', 1, 'req_1', 'cus_1', 'default', 'chat', 't', "
         f"'pending', 'low', 'other', '[]', 'operator', {at}, {at})",
-        "INSERT INTO artifacts (id, handoff_id, kind, version, status, provenance, reasons, context, created_at) "
-        f"VALUES ('art_1', 'hnd_1', 'handoff_summary.v1', 1, 'ok', '{{}}', '[]', '{{}}', {at})",
+        "INSERT INTO artifacts (id, handoff_id, kind, version, status, provenance, generator, latency_ms, reasons, "
+        "context, created_at) "
+        f"VALUES ('art_1', 'hnd_1', 'handoff_summary.v1', 1, 'ok', '{{}}', 'extractive', 1, '[]', '{{}}', {at})",
     ):
         with database.writing() as connection:
             connection.exec_driver_sql(statement)
@@ -90,10 +91,8 @@ def test_a_row_that_must_never_change_cannot(written: Database, table: str, verb
 
 
 def test_the_second_unique_key_of_an_artifact_cannot_replace_it_either(written: Database) -> None:
-    statement = (
-        "INSERT {} INTO artifacts (id, handoff_id, kind, version, status, provenance, reasons, context, created_at) "
-        "SELECT 'art_2', handoff_id, kind, version, status, provenance, reasons, context, created_at FROM artifacts"
-    )
+    rest = ", ".join(column.name for column in tables.Base.metadata.tables["artifacts"].c if column.name != "id")
+    statement = f"INSERT {{}} INTO artifacts (id, {rest}) SELECT 'art_2', {rest} FROM artifacts"
     with pytest.raises(DBAPIError, match=r"never change|duplicate key"), written.writing() as connection:
         connection.exec_driver_sql(statement.format("OR REPLACE" if written.is_sqlite else ""))
     with written.reading() as connection:

@@ -54,7 +54,7 @@ def decline(app: App, who: Actor, ref: str, reason: str) -> None:
     """Say no to the effect that waits."""
     waiting = open_effect(app, who, ref)
     with app.unit(who) as unit:
-        effects.decline(unit, waiting.effect.id, reason)
+        effects.decline(unit, waiting.effect.id, reason, app.settings)
 
 
 def resolve(
