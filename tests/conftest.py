@@ -59,9 +59,11 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(shared_folder: Path) -> postgres.Server:
+def server(shared_folder: Path) -> Iterator[postgres.Server]:
     """The run's PostgreSQL server."""
-    return postgres.start(shared_folder)
+    server = postgres.start(shared_folder)
+    yield server
+    server.lease.close()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ from flowops.console import wording
 # event -> what its actor did; codes of the entry's data are filled in as plain words.
 VERBS = {
     "request.received": "sent the request: {outcome}",
-    "message.received": "passed on a message of the {role}",
     "handoff.created": "opened the case: {reason}",
     "handoff.claimed": "claimed the case",
     "handoff.claim_extended": "extended the claim",

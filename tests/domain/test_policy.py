@@ -98,7 +98,7 @@ def test_a_rule_speaks_only_about_its_kinds(kind: str, outcome: Outcome) -> None
 def test_a_rule_that_fails_asks_for_a_person_and_stops_nobody() -> None:
     verdict = Policy("v1", (broken, *speaking(policy.approve("fine")).rules)).decide(make.facts())
     assert verdict.outcome is Outcome.REVIEW
-    assert verdict.reason == "the rule failed: ZeroDivisionError: by zero"
+    assert verdict.reason == "the rule failed with ZeroDivisionError"
 
 
 def test_a_policy_describes_its_rules() -> None:
