@@ -174,6 +174,10 @@ class NotJson(Invalid):
     """The body is {given}, this needs application/json. Nothing was done; send JSON and its content type."""
 
 
+class NotAForm(Invalid):
+    """The form is {given}, this needs application/x-www-form-urlencoded in UTF-8. Nothing was changed."""
+
+
 class BodyTooLarge(Invalid):
     """The body is larger than {limit} bytes. Nothing was done; send less at a time."""
 

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from http import HTTPMethod
 
 import structlog
 from fastapi import Depends, FastAPI
@@ -20,6 +21,7 @@ from flowops.app import App
 from flowops.console import pages
 
 _log = structlog.get_logger(__name__)
+_METHODS = set(HTTPMethod)  # any other word is a label that clients could make up without end
 
 # What an answer says unless it has its own word: show nothing, guess nothing, keep nothing.
 HEADERS = {
@@ -86,13 +88,16 @@ class Frame:
             except ClientDisconnect:
                 pass
             except errors.Invalid as refused:
-                await problems.problem(refused)(scope, receive, named)
+                is_page = scope["path"].startswith("/console/")
+                answer = pages.refusal(refused) if is_page else problems.problem(refused)
+                await answer(scope, receive, named)
             else:
                 await self._app(scope, _replay(body, receive), named)
             finally:
                 took = time.perf_counter() - began
                 route = getattr(scope.get("route"), "path", "none")
-                system.REQUEST_SECONDS.labels(scope["method"], route, str(status)).observe(took)
+                method = scope["method"] if scope["method"] in _METHODS else "other"
+                system.REQUEST_SECONDS.labels(method, route, str(status)).observe(took)
                 secret = scope.get("path_params", {}).get("secret")  # of a sign-in link
                 path = scope["path"].replace(secret, "***") if secret else scope["path"]
                 _log.info("request", method=scope["method"], path=path, status=status, ms=round(took * 1000, 1))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 
 from flowops.actions import outbox
 from flowops.app import App
@@ -20,6 +20,7 @@ from flowops.domain import access, jobs
 from flowops.settings import Settings
 from flowops.storage import tables
 from flowops.workers import loop
+from flowops.workers import outbox as worker
 from tests.project import repository
 
 LEASE = timedelta(seconds=30)
@@ -62,10 +63,18 @@ def bury(app: App, job: tables.Job, error: str = "no") -> None:
         outbox.bury(unit, job, error)
 
 
+RUNNING = select(func.count()).select_from(tables.Job).where(tables.Job.status == jobs.Status.PROCESSING)
+
+
 def recover(app: App) -> int:
     """Take back what leases ran out for; how many."""
     with app.unit(access.SYSTEM) as unit:
-        return len(outbox.recover(unit))
+        before = unit.session.scalar(RUNNING) or 0
+        spent = outbox.recover(unit)
+    for row in spent:
+        worker.bury_lost(app, row)
+    with app.view() as view:
+        return before - (view.session.scalar(RUNNING) or 0)
 
 
 def wait_until(what: Callable[[], object], seconds: float = 30) -> None:

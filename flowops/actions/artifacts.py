@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import undefer
 
 from flowops import errors
 from flowops.actions import handoffs
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from flowops.ai.generator import Attempt
 
 
-def request(unit: Unit, ref: str, kind: str) -> str:
+def request(unit: Unit, ref: str, kind: str, version: int | None = None) -> str:
     """Queue the writing of an artifact and give the job's id; while one waits or runs, that one."""
-    handoff = handoffs.find(unit, ref)
+    handoff = handoffs.find(unit, ref, version)
     job = jobs.GenerateArtifact(handoff_id=handoff.id, kind=kind)
     alive = (jobs.Status.PENDING, jobs.Status.PROCESSING)
     waiting = unit.session.scalar(
@@ -41,6 +42,8 @@ def keep(unit: Unit, handoff_id: str, kind: str, attempts: Sequence[Attempt], co
             tables.Artifact.handoff_id == handoff_id, tables.Artifact.kind == kind
         )
     )
+    read = [message["id"] for message in context["messages"]]
+    position = unit.session.scalar(select(func.max(tables.Message.position)).where(tables.Message.id.in_(read)))
     text = json.dumps(context, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for number, attempt in enumerate(attempts, (version or 0) + 1):
         artifact = tables.Artifact(
@@ -55,8 +58,11 @@ def keep(unit: Unit, handoff_id: str, kind: str, attempts: Sequence[Attempt], co
             latency_ms=attempt.provenance["latencyMs"],
             input_tokens=attempt.provenance["inputTokens"],
             output_tokens=attempt.provenance["outputTokens"],
+            model=attempt.provenance["model"],
+            prompt_version=attempt.provenance["promptVersion"],
             reasons=list(attempt.reasons),
             context=text,
+            last_message_position=position,
             created_at=unit.now,
         )
         unit.session.add(artifact)
@@ -75,7 +81,7 @@ def keep(unit: Unit, handoff_id: str, kind: str, attempts: Sequence[Attempt], co
 
 def read_context(unit: Unit, artifact_id: str) -> str:
     """The exact context an artifact was written from, as JSON text; reading it is itself recorded."""
-    artifact = unit.session.get(tables.Artifact, artifact_id)
+    artifact = unit.session.get(tables.Artifact, artifact_id, options=[undefer(tables.Artifact.context)])
     if artifact is None:
         raise errors.NotFound(kind="artifact", id=artifact_id)
     handoffs.find(unit, artifact.handoff_id)

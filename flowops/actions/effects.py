@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import joinedload, selectinload
 
 from flowops import errors
 from flowops.actions import decisions, handoffs
@@ -67,16 +67,24 @@ def create(
     return effect
 
 
-def propose(unit: Unit, ref: str, asked: Asked, records: Records, policy: Policy, settings: Settings) -> tables.Effect:
+def propose(
+    unit: Unit,
+    ref: str,
+    asked: Asked,
+    records: Records,
+    policy: Policy,
+    settings: Settings,
+    version: int | None = None,
+) -> tables.Effect:
     """Put up a side effect for a case; the owner may, or the service that opened it.
 
     `asked` is the proposer's word alone: what the first caller claimed about the customer is not held against it.
     Raises `errors.Invalid` for an unknown kind or wrong parameters.
     """
     if unit.actor.kind is ActorKind.SERVICE:
-        handoff = handoffs.find(unit, ref)
+        handoff = handoffs.unresolved(unit, ref, version)
     else:
-        handoff = handoffs.owned(unit, ref, lease=settings.claim_lease)
+        handoff = handoffs.owned(unit, ref, lease=settings.claim_lease, version=version)
     kinds.parse(asked.kind or "", asked.params)
     request = unit.session.get_one(tables.Request, handoff.request_id, options=[joinedload(tables.Request.decision)])
     facts, verdict = decisions.decide(unit, asked, records, policy, settings, History())
@@ -105,18 +113,14 @@ def approve(
     """
     effect, handoff = lock(unit, effect_id)
     _refuse_closed(unit, effect)
-    if not unit.actor.may(Permission(effect.approval_permission)):
-        raise errors.AboveLimit(permission=effect.approval_permission)
-    if effect.proposed_by == unit.actor.id and not effect.proposer_may_approve:
-        raise errors.SelfApproval()
+    _refuse_approver(unit, effect)
     if handoff is not None and answer.last_message_id is not None:
         _refuse_unread(unit, handoff, answer.last_message_id)
     before = Facts.model_validate(effect.decision.facts)
     facts, verdict = decisions.decide(unit, before.asked, records, policy, settings, before.history)
-    if verdict.outcome is Outcome.DENY or effect.decision.outcome == Outcome.DENY:
-        raise errors.DeniedByPolicy(
-            reason=verdict.reason if verdict.outcome is Outcome.DENY else "it did when proposed"
-        )
+    for ruled in (Verdict.model_validate(effect.decision.verdict), verdict):
+        if ruled.outcome is Outcome.DENY:
+            raise errors.DeniedByPolicy(reason=ruled.reason)
     fresh = kinds.content_sha256(effect.kind, effect.params, records)
     if answer.content_sha256 != fresh and not records.errors:
         raise errors.ContentChanged(content_sha256=fresh, difference=difference(before.records, records))
@@ -125,6 +129,7 @@ def approve(
         raise errors.VerificationFailed(failed=names, checks=[check.dump() for check in facts.failed])
     if fresh != effect.content_sha256:
         rebind(unit, effect, facts, verdict, policy)
+        _refuse_approver(unit, effect)  # other facts or limits may ask for another approver
     _add_approval(unit, effect)
     missing = effect.approvals_needed - _count_approvals(unit, effect)
     if missing <= 0:
@@ -143,8 +148,7 @@ def decline(unit: Unit, effect_id: str, reason: str, settings: Settings) -> tabl
     effect, handoff = lock(unit, effect_id)
     if effect.status not in kinds.OPEN:
         raise errors.AlreadyDecided(status=effect.status)
-    if not unit.actor.may(Permission(effect.approval_permission)):
-        raise errors.AboveLimit(permission=effect.approval_permission)
+    _refuse_limit(unit, effect)
     set_status(unit, effect, Status.DECLINED)
     unit.record(events.EffectDeclined(effect_id=effect.id, handoff_id=effect.handoff_id, reason=reason))
     if handoff is not None:
@@ -176,14 +180,15 @@ def lock(unit: Unit, effect_id: str) -> tuple[tables.Effect, tables.Handoff | No
     effect = unit.session.scalar(
         select(tables.Effect)
         .where(tables.Effect.id == effect_id)
-        .options(joinedload(tables.Effect.decision))
+        # By a query of its own: whoever waited for the lock would be given the decision as it was before.
+        .options(selectinload(tables.Effect.decision))
         .with_for_update(of=tables.Effect)
         .execution_options(populate_existing=True)
     )
-    if effect is None or (
-        handoff is None and unit.actor.kind is ActorKind.SERVICE and effect.proposed_by != unit.actor.id
-    ):
+    if effect is None or not _may_see(unit, effect):
         raise errors.NotFound(kind="effect", id=effect_id)
+    if effect.handoff_id != handoff_id:
+        raise errors.Unavailable(what="The effect", reason="its case was opened in this moment")
     return effect, handoff
 
 
@@ -199,6 +204,17 @@ def _refuse_closed(unit: Unit, effect: tables.Effect) -> None:
         raise errors.Expired(at=f"{effect.expires_at:%Y-%m-%d %H:%M} UTC", expires_at=effect.expires_at)
 
 
+def _refuse_limit(unit: Unit, effect: tables.Effect) -> None:
+    if not unit.actor.may(Permission(effect.approval_permission)):
+        raise errors.AboveLimit(permission=effect.approval_permission)
+
+
+def _refuse_approver(unit: Unit, effect: tables.Effect) -> None:
+    _refuse_limit(unit, effect)
+    if effect.proposed_by == unit.actor.id and not effect.proposer_may_approve:
+        raise errors.SelfApproval()
+
+
 def _refuse_unread(unit: Unit, handoff: tables.Handoff, read: str) -> None:
     last = unit.session.scalar(
         select(tables.Message)
@@ -211,23 +227,26 @@ def _refuse_unread(unit: Unit, handoff: tables.Handoff, read: str) -> None:
 
 
 def _add_approval(unit: Unit, effect: tables.Effect) -> None:
-    key = (effect.id, unit.actor.id, effect.content_sha256)
-    if unit.session.get(tables.Approval, key) is not None:
+    if unit.session.get(tables.Approval, (effect.id, unit.actor.id, effect.revision)) is not None:
         raise errors.AlreadyDecided(status="approved by you")
     approval = tables.Approval(
-        effect_id=effect.id, user_id=unit.actor.id, content_sha256=effect.content_sha256, at=unit.now
+        effect_id=effect.id,
+        user_id=unit.actor.id,
+        revision=effect.revision,
+        content_sha256=effect.content_sha256,
+        at=unit.now,
     )
     unit.session.add(approval)
     unit.session.flush()
 
 
 def _count_approvals(unit: Unit, effect: tables.Effect) -> int:
-    """Approvals of exactly the content the effect has now; those of other contents are void."""
+    """Approvals of the effect as it is now; those of earlier revisions are void, be the content the same again."""
     return (
         unit.session.scalar(
             select(func.count())
             .select_from(tables.Approval)
-            .where(tables.Approval.effect_id == effect.id, tables.Approval.content_sha256 == effect.content_sha256)
+            .where(tables.Approval.effect_id == effect.id, tables.Approval.revision == effect.revision)
         )
         or 0
     )
@@ -257,6 +276,7 @@ def rebind(unit: Unit, effect: tables.Effect, facts: Facts, verdict: Verdict, po
     decision = decisions.keep(unit, "execution", effect.id, facts, verdict, policy)
     unit.session.flush()
     wanted: Approvals = kinds.approvals(effect.kind, effect.params, facts.limits)
+    effect.revision += 1
     effect.decision_id, effect.decision = decision.id, decision
     effect.content_sha256 = kinds.content_sha256(effect.kind, effect.params, facts.records)
     effect.approvals_needed = wanted.needed

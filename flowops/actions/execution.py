@@ -32,9 +32,9 @@ def start(unit: Unit, effect_id: str, records: Records | None, policy: Policy, s
     if effect.status is not Status.APPROVED or records is None:
         return False
     if effect.expires_at <= unit.now:
-        was = effect.status
+        handoff = _case(unit, effect, handoff, Reason.EFFECT_FAILED, "the approval expired before it was carried out")
+        unit.record(events.EffectExpired(effect_id=effect.id, handoff_id=handoff.id, was=effect.status))
         effects.set_status(unit, effect, Status.EXPIRED)
-        unit.record(events.EffectExpired(effect_id=effect.id, handoff_id=effect.handoff_id, was=was))
         return False
     if records.errors:
         what, why = next(iter(records.errors.items()))
@@ -43,7 +43,17 @@ def start(unit: Unit, effect_id: str, records: Records | None, policy: Policy, s
     facts, verdict = decisions.decide(unit, before.asked, records, policy, settings, before.history)
     changed = effects.difference(before.records, records)
     if facts.failed or kinds.content_sha256(effect.kind, effect.params, records) != effect.content_sha256:
-        _hold(unit, effect, handoff, facts, verdict, policy, changed)
+        fields = tuple(change["field"] for change in changed) or tuple(check.name for check in facts.failed)
+        why = f"Changed since approval: {', '.join(fields)}"
+        handoff = _case(unit, effect, handoff, Reason.VERIFICATION_FAILED, why)
+        effects.rebind(unit, effect, facts, verdict, policy)
+        effects.set_status(unit, effect, Status.HELD)
+        effect.execute_after, effect.expires_at = None, unit.now + settings.proposal_expiry
+        unit.record(
+            events.EffectHeld(
+                effect_id=effect.id, handoff_id=handoff.id, content_sha256=effect.content_sha256, changed=fields
+            )
+        )
         return False
     effects.set_status(unit, effect, Status.EXECUTING)
     unit.record(
@@ -104,26 +114,6 @@ def strand(unit: Unit, effect_id: str, why: str) -> None:
     effect, handoff = effects.lock(unit, effect_id)
     if effect.status in {Status.APPROVED, Status.EXECUTING}:
         _case(unit, effect, handoff, Reason.EFFECT_FAILED, f"The {effect.kind} is {effect.status} and stuck: {why}")
-
-
-def _hold(
-    unit: Unit,
-    effect: tables.Effect,
-    handoff: tables.Handoff | None,
-    facts: Facts,
-    verdict: Verdict,
-    policy: Policy,
-    changed: tuple[dict[str, str], ...],
-) -> None:
-    fields = tuple(change["field"] for change in changed) or tuple(check.name for check in facts.failed)
-    handoff = _case(unit, effect, handoff, Reason.VERIFICATION_FAILED, f"Changed since approval: {', '.join(fields)}")
-    effects.rebind(unit, effect, facts, verdict, policy)
-    effects.set_status(unit, effect, Status.HELD)
-    unit.record(
-        events.EffectHeld(
-            effect_id=effect.id, handoff_id=handoff.id, content_sha256=effect.content_sha256, changed=fields
-        )
-    )
 
 
 def _case(unit: Unit, effect: tables.Effect, handoff: tables.Handoff | None, issue: Reason, why: str) -> tables.Handoff:

@@ -90,14 +90,20 @@ def find(unit: Unit, ref: str, version: int | None = None) -> tables.Handoff:
     return handoff
 
 
+def unresolved(unit: Unit, ref: str, version: int | None = None) -> tables.Handoff:
+    """The case as `find` gives it; AlreadyResolved when it is finished."""
+    handoff = find(unit, ref, version)
+    if handoff.status is Status.RESOLVED:
+        raise _already_resolved(handoff)
+    return handoff
+
+
 def owned(unit: Unit, ref: str, *, lease: timedelta, version: int | None = None) -> tables.Handoff:
     """The case, as long as the actor owns it: their claim is extended, as by everything an owner does.
 
     Raises AlreadyResolved, NotClaimed, NotOwner or ClaimExpired otherwise.
     """
-    handoff = find(unit, ref, version)
-    if handoff.status is Status.RESOLVED:
-        raise _already_resolved(handoff)
+    handoff = unresolved(unit, ref, version)
     _refuse_others(unit, handoff)
     _extend(unit, handoff, lease)
     return handoff
@@ -109,9 +115,7 @@ def claim(unit: Unit, ref: str, *, lease: timedelta, version: int | None = None)
     A claim that has run out can be taken by anyone. The first claim keeps the promise of a response and starts the
     clock of the resolution. Raises AlreadyClaimed, AlreadyResolved, or CannotOwn when the case needs another role.
     """
-    handoff = find(unit, ref, version)
-    if handoff.status is Status.RESOLVED:
-        raise _already_resolved(handoff)
+    handoff = unresolved(unit, ref, version)
     _refuse_unfit(unit, handoff)
     if handoff.status is Status.CLAIMED and not _is_late(handoff, unit.now):
         if handoff.claimed_by != unit.actor.id:
@@ -164,9 +168,7 @@ def resolve(
     another outcome names one.
     """
     unit.actor.require(Permission.HANDOFFS_RESOLVE)
-    handoff = find(unit, ref, version)
-    if handoff.status is Status.RESOLVED:
-        raise _already_resolved(handoff)
+    handoff = unresolved(unit, ref, version)
     _refuse_others(unit, handoff, supervisor_may=True)
     _refuse_open_effects(unit, handoff)
     handoff.duplicate_of = _original(unit, handoff, outcome, duplicate_of)

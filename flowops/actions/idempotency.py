@@ -10,6 +10,7 @@ from flowops.storage import tables
 from flowops.storage.unit import Unit
 
 KEPT = timedelta(hours=48)
+LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL, Appendix A: what a wait that reached lock_timeout ends with
 
 
 def reserve(unit: Unit, key: str, request_sha256: str) -> tables.IdempotencyKey | None:
@@ -23,8 +24,10 @@ def reserve(unit: Unit, key: str, request_sha256: str) -> tables.IdempotencyKey 
             unit.session.add(row)
     except IntegrityError:
         return None
-    except OperationalError as waited:
-        raise errors.IdempotencyInProgress() from waited
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
+            raise errors.IdempotencyInProgress() from error
+        raise
     return row
 
 

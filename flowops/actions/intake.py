@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from flowops import errors
 from flowops.actions import decisions, effects, handoffs
 from flowops.domain import events
+from flowops.domain.access import ActorKind
 from flowops.domain.facts import Account, Asked, Facts, History, Records
 from flowops.domain.handoffs import Priority, Reason, strictest
 from flowops.domain.policy import Outcome, Policy, Verdict
@@ -206,6 +207,8 @@ def _record(
     asked = incoming.asked
     if unit.session.get(tables.Queue, incoming.queue) is None:
         raise errors.Invalid(reason=f"There is no queue {incoming.queue!r}. Nothing was recorded.")
+    if unit.actor.kind is ActorKind.PERSON and incoming.queue not in unit.actor.queues:
+        raise errors.Invalid(reason=f"You are not a member of the queue {incoming.queue!r}. Nothing was recorded.")
     request = tables.Request(
         endpoint=endpoint,
         mode=asked.mode,

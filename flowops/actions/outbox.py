@@ -129,20 +129,20 @@ def leave(unit: Unit, worker: str) -> None:
 
 
 def recover(unit: Unit) -> Sequence[tables.Job]:
-    """Take the jobs back whose lease ran out, and bury those that have been claimed as often as they may be.
+    """Take the jobs back whose lease ran out, and give those that may not be tried again, for burying.
 
     They queue behind what is due already: one that kills its workers must not be the first thing each of them meets.
-    Gives those it took, as they are now. Jobs that somebody is settling in this moment are left alone.
+    Jobs that somebody is settling in this moment are left alone.
     """
     expired = select(tables.Job).where(tables.Job.status == _PROCESSING, tables.Job.lease_until < unit.now)
     found = unit.session.scalars(expired.with_for_update(of=tables.Job, skip_locked=True)).all()
     for job in found:
-        spent = retries.is_spent(job.claims)
-        job.status = jobs.Status.DEAD if spent else jobs.Status.PENDING
-        job.worker, job.lease_until, job.error, job.run_at = None, None, LOST, unit.now
-        _end_attempt(unit, job, jobs.AttemptOutcome.DEAD if spent else jobs.AttemptOutcome.FENCED, LOST)
+        if not retries.is_spent(job.claims):
+            job.status = jobs.Status.PENDING
+            job.worker, job.lease_until, job.error, job.run_at = None, None, LOST, unit.now
+            _end_attempt(unit, job, jobs.AttemptOutcome.FENCED, LOST)
     unit.session.execute(delete(tables.Heartbeat).where(tables.Heartbeat.seen_at < unit.now - FORGET_WORKERS))
-    return found
+    return [job for job in found if job.status is jobs.Status.PROCESSING]
 
 
 def retry_dead(unit: Unit, job_id: str) -> None:

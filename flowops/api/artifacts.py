@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from flowops import errors
 from flowops.actions import artifacts as actions
@@ -26,7 +26,7 @@ def ask_for_summary(ref: str, write: CanAsk) -> Response:
     """Ask for a new summary; while one is being written, the answer names the same job."""
 
     def work(unit: "Unit") -> Answer:
-        job_id = actions.request(unit, ref, SUMMARY)
+        job_id = actions.request(unit, ref, SUMMARY, write.version)
         return Answer(schemas.Queued(job_id=job_id, kind=SUMMARY, status="queued"), status=202)
 
     return write.answer(work)
@@ -41,12 +41,19 @@ def read_summary(ref: str, caller: CanRead, app: App) -> schemas.Artifact:
 
 
 @router.get("/handoffs/{ref}/artifacts")
-def search(ref: str, caller: CanRead, app: App, kind: str | None = None) -> schemas.Page[schemas.Artifact]:
+def search(
+    ref: str,
+    caller: CanRead,
+    app: App,
+    kind: str | None = None,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> schemas.Page[schemas.Artifact]:
     """Every version of everything the assistant wrote for a case, newest first."""
     with app.view(caller) as view:
-        found = artifacts.versions(view, handoffs.get(view, ref).handoff, kind)
-        items = [schemas.Artifact.of(artifact, stale=artifacts.is_stale(view, artifact)) for artifact in found]
-    return schemas.Page(items=items, next_cursor=None)
+        page = artifacts.versions(view, handoffs.get(view, ref).handoff, kind, cursor, limit)
+    items = [schemas.Artifact.of(artifact, stale) for artifact, stale in page.items]
+    return schemas.Page(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/artifacts/{artifact_id}")

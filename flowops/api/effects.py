@@ -18,6 +18,7 @@ router = APIRouter(tags=["effects"])
 CanRead = Annotated[Actor, requires(Permission.CASES_READ, Permission.CASES_READ_OWN)]
 CanPropose = Annotated[Write, writes(Permission.EFFECTS_PROPOSE)]
 CanDecide = Annotated[Write, writes(Permission.EFFECTS_APPROVE)]
+Limit = Annotated[int, Query(ge=1, le=200)]
 
 
 @router.post("/handoffs/{ref}/effects", status_code=201, response_model=schemas.Effect)
@@ -39,21 +40,22 @@ def search(
     status: Status | None = None,
     handoff_id: Annotated[str | None, Query(alias="handoffId")] = None,
     cursor: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    limit: Limit = 50,
 ) -> schemas.Page[schemas.Effect]:
     """Effects the caller may see, newest first."""
     with app.view(caller) as view:
         page = effects.search(view, status, handoff_id, cursor, limit)
-    return schemas.Page(items=[schemas.Effect.of(found) for found in page.items], next_cursor=page.next_cursor)
+    return schemas.Page.of(page, schemas.Effect.of)
 
 
 @router.get("/handoffs/{ref}/effects")
-def of_case(ref: str, caller: CanRead, app: App) -> schemas.Page[schemas.Effect]:
-    """Every effect of a case, newest first."""
+def of_case(
+    ref: str, caller: CanRead, app: App, cursor: str | None = None, limit: Limit = 50
+) -> schemas.Page[schemas.Effect]:
+    """The effects of a case, newest first."""
     with app.view(caller) as view:
-        handoff = handoffs.get(view, ref).handoff
-        page = effects.search(view, handoff_id=handoff.id, limit=200)
-    return schemas.Page(items=[schemas.Effect.of(found) for found in page.items], next_cursor=None)
+        page = effects.search(view, handoff_id=handoffs.get(view, ref).handoff.id, cursor=cursor, limit=limit)
+    return schemas.Page.of(page, schemas.Effect.of)
 
 
 @router.get("/effects/{effect_id}")
@@ -99,7 +101,7 @@ def _propose(app: App, write: Write, ref: str, kind: str, params: dict[str, Any]
     records = app.fetch(asked)
 
     def work(unit: "Unit") -> Answer:
-        effect = actions.propose(unit, ref, asked, records, app.policy, app.settings)
+        effect = actions.propose(unit, ref, asked, records, app.policy, app.settings, write.version)
         return _shown(unit, effect.id, status=201)
 
     return write.answer(work)

@@ -66,11 +66,13 @@ def read(ref: str, caller: CanRead, app: App, response: Response) -> schemas.Han
 
 
 @router.get("/handoffs/{ref}/timeline")
-def timeline(ref: str, caller: CanRead, app: App) -> schemas.Page[schemas.Entry]:
-    """Everything that happened to a case, oldest first."""
+def timeline(
+    ref: str, caller: CanRead, app: App, cursor: Filter = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
+) -> schemas.Page[schemas.Entry]:
+    """What happened to a case, oldest first."""
     with app.view(caller) as view:
-        entries = handoffs.timeline(view, ref)
-    return schemas.Page(items=[schemas.Entry.of(entry) for entry in entries], next_cursor=None)
+        page = handoffs.timeline(view, ref, cursor=cursor, limit=limit)
+    return schemas.Page.of(page, schemas.Entry.of)
 
 
 @router.post("/handoffs/{ref}/claim", response_model=schemas.Handoff)

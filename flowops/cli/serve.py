@@ -22,6 +22,7 @@ from flowops.settings import Settings
 from flowops.workers import loop
 
 Part = Callable[[threading.Event], None]
+Told = SimpleQueue[int | None]  # the signal that ended it, or None for a part that ended on its own
 
 
 class Work(StrEnum):
@@ -40,11 +41,12 @@ def up() -> None:
         if settings.is_sqlite:
             app.migrate()
         app.check()
+        told = heed()
         greet(app)
         if secret := _first_admin(app):
             terminal.say("\nThere is no admin yet. This link signs the first one in, once, within 15 minutes:")
             terminal.say(terminal.sign_in_link(app, secret))
-        run(app, [website(app, listener), workers(app)])
+        run(app, [website(app, listener), workers(app)], told)
 
 
 def serve() -> None:
@@ -52,8 +54,9 @@ def serve() -> None:
     settings, listener = listen(terminal.read_settings())
     with listener, terminal.built(settings) as app:
         app.check()
+        told = heed()
         greet(app)
-        run(app, [website(app, listener)])
+        run(app, [website(app, listener)], told)
 
 
 def work(
@@ -61,37 +64,43 @@ def work(
 ) -> None:
     """Run the workers alone, beside `flowops serve` or another `flowops work`."""
     with terminal.opened() as app:
+        told = heed()
         terminal.out.print(f"Working on the {only}. Stop it with Ctrl+C.")
-        run(app, [workers(app)])
+        run(app, [workers(app)], told)
 
 
-def run(app: App, parts: list[Part]) -> None:
-    """Run these until SIGTERM, Ctrl+C or a closed terminal; what runs then may end within the grace of the settings.
+def heed() -> Told:
+    """From now on keep SIGTERM, Ctrl+C and a closed terminal for `run`; said first, what is told early ends cleanly."""
+    told: Told = SimpleQueue()  # unlike an Event, safe to use in a signal handler
+    for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(each) is not signal.SIG_IGN:  # as nohup and background jobs wish
+            signal.signal(each, lambda number, _: told.put(number))
+    return told
+
+
+def run(app: App, parts: list[Part], told: Told) -> None:
+    """Run these until we are told to stop (`heed`); what runs then may end within the grace of the settings.
 
     A part that ends on its own ends the process with exit code 1.
     """
     stop = threading.Event()
-    ended: SimpleQueue[int | None] = SimpleQueue()  # unlike an Event, safe to use in a signal handler
 
     def keep(part: Part) -> None:
         try:
             part(stop)
         finally:
-            ended.put(None)
+            told.put(None)
 
-    for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if signal.getsignal(each) is not signal.SIG_IGN:  # as nohup and background jobs wish
-            signal.signal(each, lambda number, _: ended.put(number))
     # Daemons: what outlasts the grace must not keep the process from ending.
     threads = [threading.Thread(target=keep, args=(part,), daemon=True) for part in parts]
     for thread in threads:
         thread.start()
-    told = ended.get()
+    reason = told.get()
     stop.set()
     deadline = time.monotonic() + app.settings.stop_grace.total_seconds() + 0.5
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    if told is None:
+    if reason is None:
         raise typer.Exit(1)
 
 

@@ -1,5 +1,6 @@
 """What a person does with a case: each form calls the action the API calls and leads back to where it was sent from."""
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from flowops import errors
 from flowops.actions import artifacts, effects, handoffs
-from flowops.console import answer, browse
+from flowops.console import answer, browse, forms, session
 from flowops.console import case as cases
 from flowops.console import errors as pages
 from flowops.console.answer import Answer
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 LONGEST = 20_000  # characters of a note, a reply or a reason
 
-router = APIRouter(prefix="/case/{ref}")
+router = APIRouter(prefix="/case/{ref}", route_class=forms.Route)
 Worker = Annotated[Visit, changes(Permission.HANDOFFS_WORK)]
 Resolver = Annotated[Visit, changes(Permission.HANDOFFS_RESOLVE)]
 Proposer = Annotated[Visit, changes(Permission.EFFECTS_PROPOSE)]
@@ -65,7 +66,7 @@ def resolve(
         wrong["duplicate_of"] = "A duplicate, and nothing else, names the other case."
     if wrong:
         return _again(request, app, visit, ref, answer.missing(wrong, typed), 422)
-    seen = int(version) if version.isascii() and version.isdigit() else None
+    seen = int(version) if re.fullmatch("[0-9]{1,15}", version) else None
 
     def work(unit: "Unit") -> None:
         handoffs.resolve(unit, ref, Outcome(outcome), _lines(notes), typed["duplicate_of"] or None, version=seen)
@@ -159,6 +160,8 @@ def _do(
             now = unit.now
             work(unit)
     except (errors.Conflict, errors.Denied, errors.Invalid, errors.NotFound, errors.Unavailable) as error:
+        if isinstance(error, errors.Denied):
+            session.record(request, app, error)
         with app.view(visit.actor) as view:
             label, now = known.get(view, ref).handoff.label, view.now
         said = answer.refusal(error, label, now, typed or {})

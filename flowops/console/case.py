@@ -1,12 +1,11 @@
 """One case as its page shows it: the facts of the case, and what the person who looks may do with it."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from flowops.domain import artifacts as kinds
+from flowops import errors
 from flowops.domain import effects as effect_kinds
 from flowops.domain.access import Actor, Permission
 from flowops.domain.handoffs import Status
@@ -14,6 +13,7 @@ from flowops.queries import artifacts, effects, handoffs
 
 if TYPE_CHECKING:
     from flowops.queries.audit import Entry
+    from flowops.queries.paging import Page
     from flowops.storage import tables
     from flowops.storage.unit import View
 
@@ -26,6 +26,7 @@ class Summary:
 
     artifact: "tables.Artifact | None"
     trouble: str | None
+    messages: Sequence[str] = ()  # the ids of those it was written from, as its sources count them
 
     @property
     def checked(self) -> str:
@@ -40,8 +41,7 @@ class Summary:
         part, _, rest = source.removeprefix("/").partition("/")
         if part == "messages":
             index = rest.partition("/")[0]
-            messages = json.loads(self.artifact.context).get("messages", [])
-            return f"#{messages[int(index)]['id']}" if index.isdigit() and int(index) < len(messages) else None
+            return f"#{self.messages[int(index)]}" if index.isdigit() and int(index) < len(self.messages) else None
         places = {"facts": "#tools", "verification": "#checks", "records": "#checks", "verdict": "#rulings"}
         return places.get(part, "#effects" if part in {"effects", "request"} else "#case")
 
@@ -54,7 +54,7 @@ class Pane:
     parts: dict[str, Any]
     summary: Summary
     proposals: Sequence[effects.Proposal]
-    entries: "list[Entry]"
+    activity: "Page[Entry]"  # the newest first
     original: str | None  # the number of the case this one repeats
     viewer: Actor
     now: datetime
@@ -113,17 +113,21 @@ def read(view: "View", ref: str) -> Pane:
     return Pane(
         case=case,
         parts=handoffs.parts(view, case.handoff.id),
-        summary=_summary(artifacts.versions(view, case.handoff, SUMMARY)),
+        summary=_summary(view, case.handoff),
         proposals=list(reversed(proposals)),
-        entries=handoffs.timeline(view, ref),
+        activity=handoffs.timeline(view, ref, newest_first=True, limit=200),
         original=handoffs.get(view, original).handoff.label if original else None,
         viewer=view.viewer,
         now=view.now,
     )
 
 
-def _summary(versions: "Sequence[tables.Artifact]") -> Summary:
-    usable = next((version for version in versions if version.status is kinds.Status.OK), None)
-    newest = versions[0] if versions else None
+def _summary(view: "View", handoff: "tables.Handoff") -> Summary:
+    try:
+        usable = artifacts.latest(view, handoff, SUMMARY)
+        messages = tuple(message["id"] for message in artifacts.context(view, usable)["messages"])
+    except errors.NoArtifact:
+        usable, messages = None, ()
+    newest = next((artifact for artifact, _ in artifacts.versions(view, handoff, SUMMARY, limit=1).items), None)
     trouble = newest.reasons[0] if newest and newest is not usable and newest.reasons else None
-    return Summary(usable, trouble)
+    return Summary(usable, trouble, messages)

@@ -17,11 +17,21 @@ _STATUS: dict[type[errors.FlowOpsError], int] = {
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.StaleVersion: 412,
+    errors.BodyTooLarge: 413,
+    errors.NotAForm: 415,
     errors.Invalid: 422,
     errors.TooManyTries: 429,
     errors.Unavailable: 503,
 }
-_TITLES = {403: "Not allowed", 404: "Not found", 405: "Not possible", 409: "Not changed", 422: "Not understood"}
+_TITLES = {
+    403: "Not allowed",
+    404: "Not found",
+    405: "Not possible",
+    409: "Not changed",
+    413: "Too large",
+    415: "Not understood",
+    422: "Not understood",
+}
 
 _log = structlog.get_logger(__name__)
 
@@ -34,9 +44,19 @@ def status(error: errors.FlowOpsError) -> int:
     return found
 
 
+def page(error: errors.FlowOpsError) -> Response:
+    """The page that tells a visitor about an error."""
+    number = status(error)
+    made = _page(number, _TITLES.get(number, error.title), str(error))
+    if isinstance(error, errors.Unavailable):
+        made.headers["Retry-After"] = "5"
+    return made
+
+
 def install(console: FastAPI) -> None:
     """Make every error of the console a page."""
     console.add_exception_handler(errors.FlowOpsError, _known)
+    console.add_exception_handler(errors.Denied, _denied)
     console.add_exception_handler(RequestValidationError, _misshapen)
     console.add_exception_handler(HTTPException, _refused_by_the_framework)
     console.add_middleware(Boundary)
@@ -71,11 +91,17 @@ def _known(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.FlowOpsError)
     if isinstance(error, errors.SignedOut):
         return RedirectResponse(session.sign_in_page(request), 303)
-    number = status(error)
-    page = _page(number, _TITLES.get(number, error.title), str(error))
-    if isinstance(error, errors.Unavailable):
-        page.headers["Retry-After"] = "5"
-    return page
+    return page(error)
+
+
+def _denied(request: Request, error: Exception) -> Response:
+    """Whatever denied it, somebody tried what they may not: that is recorded before they are told."""
+    assert isinstance(error, errors.Denied)
+    try:
+        session.record(request, request.app.state.flowops, error)
+    except errors.Unavailable as unavailable:
+        return page(unavailable)
+    return page(error)
 
 
 def _misshapen(_request: Request, error: Exception) -> Response:

@@ -8,7 +8,9 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flowops import app as application
-from flowops.console import act, browse, errors, render, sign_in
+from flowops import errors
+from flowops.console import act, browse, render, sign_in
+from flowops.console import errors as pages
 from flowops.console.session import PUBLIC
 
 # No script, no inline style, nothing from elsewhere.
@@ -37,9 +39,14 @@ def console(app: application.App) -> FastAPI:
     made.include_router(browse.router)
     made.include_router(act.router)
     made.add_api_route("/static/{digest}/{name}", _asset, dependencies=[PUBLIC])
-    errors.install(made)
+    pages.install(made)
     made.add_middleware(Guarded)
     return made
+
+
+def refusal(error: errors.FlowOpsError) -> ASGIApp:
+    """The page that answers a request which was refused before the console saw it."""
+    return Guarded(pages.page(error))
 
 
 class Guarded:

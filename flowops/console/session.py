@@ -36,7 +36,7 @@ class Visit:
 class Requires:
     """A page's declaration of who may open it: whoever holds one of the permissions; with none, whoever is signed in.
 
-    It gives the visit. A refusal is recorded.
+    It gives the visit.
     """
 
     permissions: tuple[Permission, ...]
@@ -49,8 +49,6 @@ class Requires:
         """The visit of somebody who holds the permission."""
         visit = identify(request, app)
         if self.permissions and not any(map(visit.actor.may, self.permissions)):
-            with app.unit(visit.actor) as unit:
-                access.refuse(unit, self.permissions[0], request.method, request.url.path)
             raise errors.NotPermitted(permission=self.permissions[0], role=visit.actor.role)
         return visit
 
@@ -85,12 +83,17 @@ PUBLIC = Depends(anyone)
 
 def identify(request: Request, app: application.App) -> Visit:
     """Whose session the cookie names; raises SignedOut when it names none that lives."""
-    secret = request.cookies.get(cookie(app), "")
-    with app.view() as view:
-        actor = people.by_session(view, secret)
+    actor = _actor(request, app)
     if actor is None:
         raise errors.SignedOut()
-    return Visit(actor, _token(app, secret))
+    return Visit(actor, _token(app, _secret(request, app)))
+
+
+def record(request: Request, app: application.App, error: errors.Denied) -> None:
+    """Record that somebody signed in tried what they may not; of a stranger there is nobody to name."""
+    if actor := _actor(request, app):
+        with app.unit(actor) as unit:
+            access.refuse(unit, error.facts.get("permission", error.code), request.method, request.url.path)
 
 
 def refuse_foreign(request: Request, app: application.App) -> None:
@@ -143,6 +146,15 @@ def sign_in_page(request: Request) -> str:
         return "/console/login"
     asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return f"/console/login?next={quote(asked)}"
+
+
+def _actor(request: Request, app: application.App) -> Actor | None:
+    with app.view() as view:
+        return people.by_session(view, _secret(request, app))
+
+
+def _secret(request: Request, app: application.App) -> str:
+    return request.cookies.get(cookie(app), "")
 
 
 def _is_https(app: application.App) -> bool:

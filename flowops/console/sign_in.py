@@ -7,13 +7,13 @@ from fastapi.responses import RedirectResponse, Response
 
 from flowops import errors, tries
 from flowops.actions import operators
-from flowops.console import answer, render, session
+from flowops.console import answer, forms, render, session
 from flowops.console.answer import Answer
 from flowops.console.session import PUBLIC, App
 from flowops.domain.access import SYSTEM
 from flowops.queries import operators as known
 
-router = APIRouter()
+router = APIRouter(route_class=forms.Route)
 
 
 @router.get("/login", dependencies=[PUBLIC])

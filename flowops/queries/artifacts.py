@@ -1,28 +1,45 @@
 """Answers about what the assistant wrote."""
 
-from collections.abc import Sequence
+import json
+from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select, tuple_
 
 from flowops import errors
 from flowops.domain.artifacts import Status
+from flowops.queries.paging import Page
 from flowops.storage import tables
 from flowops.storage.unit import View
 
 
-def versions(view: View, handoff: tables.Handoff, kind: str | None = None) -> Sequence[tables.Artifact]:
-    """Every version of a case's artifacts, newest first."""
-    query = select(tables.Artifact).where(tables.Artifact.handoff_id == handoff.id)
+def versions(
+    view: View, handoff: tables.Handoff, kind: str | None = None, cursor: str | None = None, limit: int = 50
+) -> Page[tuple[tables.Artifact, bool]]:
+    """The versions of a case's artifacts, newest first, each with whether it is stale.
+
+    The cursor is the id of the last one shown. The contexts are not read.
+    """
+    row = tables.Artifact
+    place = (row.created_at, row.version, row.kind)
+    query = select(row, is_outdated()).where(row.handoff_id == handoff.id)
     if kind is not None:
-        query = query.where(tables.Artifact.kind == kind)
-    newest = (tables.Artifact.created_at.desc(), tables.Artifact.version.desc(), tables.Artifact.id.desc())
-    return view.session.scalars(query.order_by(*newest)).all()
+        query = query.where(row.kind == kind)
+    if cursor is not None:
+        last = view.session.execute(select(*place).where(row.id == cursor, row.handoff_id == handoff.id)).one_or_none()
+        if last is None:
+            raise errors.Invalid(reason="The cursor is not one this list gave. Start again without it.")
+        query = query.where(tuple_(*place) < tuple_(*last, types=[column.type for column in place]))
+    newest = query.order_by(*(column.desc() for column in place)).limit(limit + 1)
+    found = [(artifact, stale) for artifact, stale in view.session.execute(newest)]
+    return Page(found[:limit], found[limit - 1][0].id if len(found) > limit else None)
 
 
 def latest(view: View, handoff: tables.Handoff, kind: str) -> tables.Artifact:
     """The newest usable version of a kind; NoArtifact before there is one."""
-    good = (artifact for artifact in versions(view, handoff, kind) if artifact.status is Status.OK)
-    if (found := next(good, None)) is None:
+    row = tables.Artifact
+    good = select(row).where(row.handoff_id == handoff.id, row.kind == kind, row.status == Status.OK)
+    found = view.session.scalar(good.order_by(row.version.desc()).limit(1))
+    if found is None:
         raise errors.NoArtifact(kind=kind, label=handoff.label)
     return found
 
@@ -37,21 +54,27 @@ def get(view: View, artifact_id: str) -> tables.Artifact:
     raise errors.NotFound(kind="artifact", id=artifact_id)
 
 
+def context(view: View, artifact: tables.Artifact) -> dict[str, Any]:
+    """What the artifact was written from."""
+    text = view.session.scalar(select(tables.Artifact.context).where(tables.Artifact.id == artifact.id))
+    read: dict[str, Any] = json.loads(text or "{}")
+    return read
+
+
 def is_stale(view: View, artifact: tables.Artifact) -> bool:
     """Did anybody write to the case after the assistant read it?"""
-    return view.session.scalar(select(knows_newest()).where(tables.Artifact.id == artifact.id)) is False
+    return bool(view.session.scalar(select(is_outdated()).where(tables.Artifact.id == artifact.id)))
 
 
-def knows_newest() -> ColumnElement[bool]:
-    """Whether an artifact's context holds the case's newest message; null for a case without messages.
+def is_outdated() -> ColumnElement[bool]:
+    """Whether a case has a message newer than the newest an artifact was written from.
 
     Not by time: an artifact is written from a context read earlier, and a message may have come in between.
     """
     newest = (
-        select(tables.Message.id)
+        select(func.max(tables.Message.position))
         .where(tables.Message.handoff_id == tables.Artifact.handoff_id)
-        .order_by(tables.Message.position.desc())
-        .limit(1)
+        .correlate(tables.Artifact)
         .scalar_subquery()
     )
-    return tables.Artifact.context.contains(newest)
+    return func.coalesce(newest, 0) > func.coalesce(tables.Artifact.last_message_position, 0)

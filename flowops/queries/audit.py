@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select, true
 
+from flowops.domain import events
 from flowops.domain.access import ActorKind
 from flowops.queries import paging
 from flowops.storage import tables
@@ -43,7 +44,7 @@ def search(
 ) -> paging.Page[Entry]:
     """Entries the viewer may see, newest first; `actor` is a user's id or a kind of actor."""
     row = tables.AuditEntry
-    query = select(row).where(visible(view)).order_by(row.seq.desc()).limit(limit + 1)
+    query = select(row).where(visible(view))
     if handoff is not None:
         query = query.where(row.handoff_id.in_(select(tables.Handoff.id).where(tables.Handoff.named(handoff))))
     if actor is not None:
@@ -54,31 +55,47 @@ def search(
         query = query.where(row.at > after)
     if before is not None:
         query = query.where(row.at < before)
-    if cursor is not None:
-        query = query.where(row.seq < paging.Place.decode(cursor, "-seq").number)
-    return paging.cut(list(entries(view, query)), limit, lambda e: paging.Place("-seq", None, e.row.seq))
+    return _page(view, query, newest_first=True, cursor=cursor, limit=limit)
 
 
-def of_case(view: View, handoff: tables.Handoff) -> list[Entry]:
-    """Everything that happened to a case and to the request it came from, oldest first."""
+def of_case(
+    view: View, handoff: tables.Handoff, *, newest_first: bool, cursor: str | None, limit: int
+) -> paging.Page[Entry]:
+    """What happened to a case and to the request it came from."""
     row = tables.AuditEntry
     from_request = and_(row.handoff_id.is_(None), row.request_id == handoff.request_id)
-    query = select(row).where(or_(row.handoff_id == handoff.id, from_request)).order_by(row.seq)
+    query = select(row).where(or_(row.handoff_id == handoff.id, from_request))
+    return _page(view, query, newest_first=newest_first, cursor=cursor, limit=limit)
+
+
+def issues_found(view: View, handoff: tables.Handoff) -> list[Entry]:
+    """The reasons for a person to look that a case got since it was opened, oldest first."""
+    row = tables.AuditEntry
+    query = select(row).where(row.handoff_id == handoff.id, row.event == events.IssueFound.name).order_by(row.seq)
     return list(entries(view, query))
 
 
 def visible(view: View) -> ColumnElement[bool]:
-    """Which entries a person sees: those about no case or request, and those of their queues."""
-    if view.viewer.kind is not ActorKind.PERSON:
-        return true()
+    """Which entries the viewer sees: those about no customer, case or request, and those about what they see.
+
+    Of a customer a person sees what is on record once there is a request in a queue of theirs; a service, once it
+    has made one itself.
+    """
     row, handoff, request, effect = tables.AuditEntry, tables.Handoff, tables.Request, tables.Effect
-    mine = request.queue.in_(view.viewer.queues)
-    of_handoff = select(handoff.id).where(handoff.id == row.handoff_id, handoff.queue.in_(view.viewer.queues))
-    of_request = select(request.id).where(request.id == row.request_id, mine)
+    my_case: ColumnElement[bool]
+    mine: ColumnElement[bool]
+    match view.viewer.kind:
+        case ActorKind.PERSON:
+            my_case, mine = handoff.queue.in_(view.viewer.queues), request.queue.in_(view.viewer.queues)
+        case ActorKind.SERVICE:
+            my_case, mine = handoff.created_by == view.viewer.id, request.caller_id == view.viewer.id
+        case _:
+            return true()
     of_effect = select(effect.id).join(request, request.id == effect.request_id).where(effect.id == row.effect_id, mine)
     return and_(
-        or_(row.handoff_id.is_(None), of_handoff.exists()),
-        or_(row.request_id.is_(None), of_request.exists()),
+        or_(row.customer_id.is_(None), select(request.id).where(request.customer_id == row.customer_id, mine).exists()),
+        or_(row.handoff_id.is_(None), select(handoff.id).where(handoff.id == row.handoff_id, my_case).exists()),
+        or_(row.request_id.is_(None), select(request.id).where(request.id == row.request_id, mine).exists()),
         or_(row.effect_id.is_(None), of_effect.exists()),
     )
 
@@ -90,6 +107,17 @@ def entries(view: View, query: Select[tables.AuditEntry]) -> Iterator[Entry]:
         personal = _personal(view, [row.id for row in rows])
         for row in rows:
             yield Entry(row, names.get(row.actor_id or "", row.actor_kind.value), personal.get(row.id, {}))
+
+
+def _page(
+    view: View, query: Select[tables.AuditEntry], *, newest_first: bool, cursor: str | None, limit: int
+) -> paging.Page[Entry]:
+    seq, order = tables.AuditEntry.seq, "-seq" if newest_first else "seq"
+    if cursor is not None:
+        last = paging.Place.decode(cursor, order).number
+        query = query.where(seq < last if newest_first else seq > last)
+    query = query.order_by(seq.desc() if newest_first else seq).limit(limit + 1)
+    return paging.cut(list(entries(view, query)), limit, lambda entry: paging.Place(order, None, entry.row.seq))
 
 
 def _names(view: View, ids: Iterable[str]) -> dict[str, str]:

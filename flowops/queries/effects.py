@@ -18,7 +18,7 @@ from flowops.storage.unit import View
 
 @dataclass(frozen=True)
 class Proposal:
-    """An effect with the decision it rests on and the approvals of exactly its content."""
+    """An effect with the decision it rests on and the approvals of its present revision."""
 
     effect: tables.Effect
     facts: Facts
@@ -132,7 +132,7 @@ def _proposals(view: View, query: Select[tables.Effect]) -> list[Proposal]:
             effect=row,
             facts=Facts.model_validate(row.decision.facts),
             verdict=row.decision.verdict,
-            approvals=[a for a in approvals if (a.effect_id, a.content_sha256) == (row.id, row.content_sha256)],
+            approvals=[a for a in approvals if (a.effect_id, a.revision) == (row.id, row.revision)],
             proposer=proposers.get(row.proposed_by or ""),
         )
         for row in rows

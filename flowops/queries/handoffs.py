@@ -1,7 +1,7 @@
 """Answers about cases: the queue, one case, what happened to it, and what there is to know about it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -21,6 +21,7 @@ _PEOPLE = [joinedload(r) for r in (tables.Handoff.owner, tables.Handoff.resolver
 
 
 OPEN = (Status.PENDING, Status.CLAIMED)
+_WITH_NOTES = {events.NoteAdded.name, events.HandoffResolved.name}
 
 
 class Sort(StrEnum):
@@ -93,7 +94,7 @@ def search(
         known = or_(tables.Customer.id == customer, tables.Customer.external_id == customer)
         query = query.where(row.customer_id.in_(select(tables.Customer.id).where(known)))
     if cursor is not None:
-        query = query.where(_after(paging.Place.decode(cursor, sort)))
+        query = query.where(_after(paging.Place.decode(cursor, sort, timed=sort is Sort.NEWEST)))
     if sort is Sort.DUE:
         query = query.order_by(row.sla_due_at.nulls_last(), row.number)
     else:
@@ -116,9 +117,17 @@ def counts(view: View) -> dict[str, int]:
     return {"needs-a-person": total, "mine": mine, "unassigned": unassigned}
 
 
-def timeline(view: View, ref: str) -> list[audit.Entry]:
-    """Everything that happened to a case, oldest first."""
-    return audit.of_case(view, _seen(view, ref))
+def timeline(
+    view: View, ref: str, *, newest_first: bool = False, cursor: str | None = None, limit: int = 50
+) -> paging.Page[audit.Entry]:
+    """A page of what happened to a case; Invalid for a cursor that this list in this order did not give.
+
+    Notes are internal: a service is told that one was written, and not its text.
+    """
+    page = audit.of_case(view, _seen(view, ref), newest_first=newest_first, cursor=cursor, limit=limit)
+    if view.viewer.kind is not ActorKind.SERVICE:
+        return page
+    return paging.Page([_without_notes(entry) for entry in page.items], page.next_cursor)
 
 
 def parts(view: View, handoff_id: str) -> dict[str, Any]:
@@ -178,6 +187,10 @@ def parts(view: View, handoff_id: str) -> dict[str, Any]:
     }
 
 
+def _without_notes(entry: audit.Entry) -> audit.Entry:
+    return replace(entry, personal={}) if entry.row.event in _WITH_NOTES else entry
+
+
 def _find(view: View, which: ColumnElement[bool]) -> tables.Handoff | None:
     query = select(tables.Handoff).where(which).options(*_PEOPLE)
     return view.session.scalar(query.execution_options(populate_existing=True))
@@ -218,15 +231,15 @@ def _after(place: paging.Place) -> ColumnElement[bool]:
 def _with_signals(view: View, handoffs: Sequence[tables.Handoff]) -> list[Listed]:
     artifact = tables.Artifact
     usable = (
-        select(artifact.handoff_id, artifact.kind, written.knows_newest())
+        select(artifact.handoff_id, artifact.kind, written.is_outdated())
         .where(artifact.handoff_id.in_([h.id for h in handoffs]), artifact.status == artifacts.Status.OK)
         .order_by(artifact.created_at, artifact.version)
     )
     kinds: dict[str, set[str]] = {}
     stale: dict[str, bool] = {}
-    for id, kind, knows_newest in view.session.execute(usable):
+    for id, kind, outdated in view.session.execute(usable):
         kinds.setdefault(id, set()).add(kind)
-        stale[id] = knows_newest is False
+        stale[id] = outdated
     return [
         Listed(
             handoff=handoff,
@@ -256,9 +269,8 @@ def _issues(view: View, handoff: tables.Handoff, decision: tables.Decision) -> l
     details: dict[str, list[str]] = {issue: [] for issue in handoff.issues}
 
     found = [(ruling["issue"], ruling["reason"]) for ruling in decision.verdict["rulings"]]
-    for entry in audit.of_case(view, handoff):
-        if entry.row.event == events.IssueFound.name and "why" in entry.personal:
-            found.append((entry.data["issue"], entry.data["why"]))
+    entries = audit.issues_found(view, handoff)
+    found += [(entry.data["issue"], entry.data["why"]) for entry in entries if "why" in entry.personal]
     for issue, why in found:
         if issue in details:
             details[issue].append(why)

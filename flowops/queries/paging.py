@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from flowops import errors
 
 T = TypeVar("T")
-_PLACE = re.compile(r"(\S+) ([0-9]{1,15}) (\S*)")
+_PLACE = re.compile(r"(\S+) ([0-9]{1,15}) (\S+\+00:00)?")  # our times are UTC; others could overflow on the way there
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,17 @@ class Place:
         return base64.urlsafe_b64encode(text.encode()).decode()
 
     @staticmethod
-    def decode(cursor: str, order: str) -> "Place":
-        """The place a cursor holds; `errors.Invalid` when this list in this order did not give it."""
+    def decode(cursor: str, order: str, *, timed: bool = False) -> "Place":
+        """The place a cursor holds; `errors.Invalid` when this list in this order did not give it.
+
+        In a `timed` order every item has a moment, so a cursor without one was not given.
+        """
         try:
             found = _PLACE.fullmatch(base64.urlsafe_b64decode(cursor.encode()).decode())
             at = datetime.fromisoformat(found[3]) if found and found[3] else None
         except ValueError:
             found = at = None
-        if found is None or found[1] != order or (at is not None and at.tzinfo is None):
+        if found is None or found[1] != order or (timed and at is None):
             raise errors.Invalid(reason="The cursor is not one this list gave in this order. Start again without it.")
         return Place(order, at, int(found[2]))
 

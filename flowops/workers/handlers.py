@@ -17,6 +17,10 @@ from flowops.queries import handoffs
 if TYPE_CHECKING:
     from flowops.storage.unit import Unit
 
+# How a provider refuses the refund itself. Any other refusal, a rotated token's for instance, says nothing about what
+# became of an earlier call; the sandbox and mail servers give no HTTP status and mean what they say.
+_MEANT = {None, 400, 422}
+
 J = TypeVar("J", bound=jobs.Job)
 Settle = Callable[["Unit"], None]
 Fence = Callable[["Unit"], None]
@@ -64,6 +68,9 @@ def execute_effect(app: App, job: jobs.ExecuteEffect, fence: Fence) -> Settle | 
     try:
         receipt = _call(app, proposal)
     except errors.Refused as refusal:
+        if not first and refusal.facts.get("status") not in _MEANT:
+            why = f"it may have done it when it was asked before, and now: {refusal}"
+            raise errors.Unavailable(what="The provider", reason=why) from refusal
         why = str(refusal)
         return lambda unit: execution.fail(unit, job.effect_id, why)
     except errors.Unavailable as silence:

@@ -21,7 +21,6 @@ from flowops.workers import outbox as work
 
 if TYPE_CHECKING:
     from flowops.storage import tables
-    from flowops.storage.unit import Unit
 
 log = structlog.get_logger()
 
@@ -45,7 +44,7 @@ class _Chore:
     """Something to do every so many seconds."""
 
     every: float
-    do: Callable[["Unit"], object]
+    do: Callable[[], object]
     due: float = 0.0
 
 
@@ -62,8 +61,8 @@ class _Worker:
         self._beat = _Chore(lease / 3, self._show_life)
         self._chores = (
             self._beat,
-            _Chore(min(LONGEST_UNRECOVERED, lease / 4), work.recover),
-            _Chore(PURGE_EVERY, idempotency.purge),
+            _Chore(min(LONGEST_UNRECOVERED, lease / 4), self._recover),
+            _Chore(PURGE_EVERY, self._purge),
         )
 
     def run(self) -> None:
@@ -98,12 +97,26 @@ class _Worker:
 
     def _do(self, chore: _Chore) -> None:
         if time.monotonic() >= chore.due:
-            with self._app.unit(access.SYSTEM) as unit:
-                chore.do(unit)
+            chore.do()
             chore.due = time.monotonic() + chore.every
 
-    def _show_life(self, unit: "Unit") -> None:
-        outbox.beat(unit, self._name, list(self._held), self._app.settings.outbox_lease)
+    def _show_life(self) -> None:
+        with self._app.unit(access.SYSTEM) as unit:
+            outbox.beat(unit, self._name, list(self._held), self._app.settings.outbox_lease)
+
+    def _recover(self) -> None:
+        with self._app.unit(access.SYSTEM) as unit:
+            spent = outbox.recover(unit)
+        for row in spent:
+            self._survives(partial(work.bury_lost, self._app, row))
+
+    def _purge(self) -> None:
+        with self._app.unit(access.SYSTEM) as unit:
+            idempotency.purge(unit)
+
+    def _leave(self) -> None:
+        with self._app.unit(access.SYSTEM) as unit:
+            outbox.leave(unit, self._name)
 
     def _wait(self, seconds: float) -> None:
         """Wait, but not when a thread has become free."""
@@ -116,7 +129,7 @@ class _Worker:
         while self._held and (left := deadline - time.monotonic()) > 0:
             self._survives(lambda: self._do(self._beat))
             self._wait(min(POLL, left))
-        self._survives(lambda: self._do(_Chore(0, lambda unit: outbox.leave(unit, self._name))))
+        self._survives(self._leave)
 
     def _labour(self) -> None:
         """Run jobs until there is a None among them."""

@@ -63,11 +63,11 @@ def fail(app: App, row: "tables.Job", error: Exception) -> None:
             log.warning("job put off", topic=row.topic, until=run_at, error=told, exc_info=not is_known and error)
 
 
-def recover(unit: "Unit") -> None:
-    """Take lost jobs back (`actions.outbox.recover`), and say what those leave undone that were lost too often."""
-    for row in outbox.recover(unit):
-        if row.status is jobs.Status.DEAD:
-            _give_up(unit, row, outbox.LOST)
+def bury_lost(app: App, row: "tables.Job") -> None:
+    """Bury a job whose workers were lost too often, unless its last one settles it in this moment after all."""
+    with suppress(errors.Fenced), app.unit(access.SYSTEM) as unit:
+        _give_up(unit, row, outbox.LOST)
+        outbox.bury(unit, row, outbox.LOST)
 
 
 def _give_up(unit: "Unit", row: "tables.Job", why: str) -> None:

@@ -69,9 +69,10 @@ def propose(app: App, by: Actor, case_id: str, kind: str, params: dict[str, Any]
         return effects.propose(unit, case_id, asked, records, app.policy, app.settings)
 
 
-def change_invoice(app: App, **values: Any) -> None:
+def change_invoice(app: App, invoice_id: str = "inv_123", **values: Any) -> None:
+    rows = tables.SandboxInvoice
     with app.database.writing() as connection:
-        connection.execute(update(tables.SandboxInvoice).where(tables.SandboxInvoice.id == "inv_123").values(**values))
+        connection.execute(update(rows).where(rows.id == invoice_id).values(**values))
 
 
 def now(app: App, effect: tables.Effect) -> tables.Effect:
@@ -185,14 +186,62 @@ def test_an_approval_of_changed_content_voids_those_before(app: App, bot: Actor)
     effect = proposed(app, bot, customer_id="cust_132", params=BIG)
     first, second, third = (person(app, name, Role.SUPERVISOR) for name in ("Tom", "Una", "Vic"))
     approve(app, first, effect)
-    with app.database.writing() as connection:
-        rows = tables.SandboxInvoice
-        connection.execute(update(rows).where(rows.id == "inv_320").values(total=60_001))
+    change_invoice(app, "inv_320", total=60_001)
     with pytest.raises(errors.ContentChanged) as refused:
         approve(app, second, effect)
     new = refused.value.facts["content_sha256"]
     assert approve(app, second, effect, sha256=new).status is Status.PROPOSED
     assert approve(app, third, effect, sha256=new).status is Status.APPROVED
+
+
+def test_a_void_approval_stays_void_when_the_records_are_as_they_were(app: App, bot: Actor) -> None:
+    effect = proposed(app, bot, customer_id="cust_132", params=BIG)
+    people = [person(app, name, Role.SUPERVISOR) for name in ("Tom", "Una", "Vic")]
+    approve(app, people[0], effect)
+    approve(app, people[1], effect)
+    change_invoice(app, "inv_320", total=60_001)
+    assert not world.start(app, effect.id)
+    change_invoice(app, "inv_320", total=60_000)
+    held = now(app, effect)
+    with pytest.raises(errors.ContentChanged) as refused:
+        approve(app, people[2], held)
+    assert refused.value.facts["content_sha256"] == effect.content_sha256
+    assert approve(app, people[2], effect).status is Status.HELD, "one of two, whatever was approved before"
+    assert approve(app, people[0], effect).status is Status.APPROVED
+
+
+def test_whoever_approved_what_was_held_can_approve_it_again(app: App, bot: Actor, ops: Actor) -> None:
+    effect = proposed(app, bot)
+    approve(app, ops, effect)
+    change_invoice(app, status="open")
+    assert not world.start(app, effect.id)
+    change_invoice(app, status="paid")
+    assert approve(app, ops, effect).status is Status.APPROVED
+
+
+def test_a_held_effect_waits_as_long_as_a_proposal(app: App, bot: Actor, clock: Clock) -> None:
+    effect = effect_of(app, world.receive(app, bot))
+    clock.forward(hours=23)
+    change_invoice(app, total=5000)
+    assert not world.start(app, effect.id)
+    held = now(app, effect)
+    assert (held.expires_at - clock.now, held.execute_after) == (timedelta(days=7), None)
+
+
+def test_nobody_proposes_in_a_resolved_case(app: App, bot: Actor, boss: Actor) -> None:
+    case_id = str(world.receive(app, bot, kind=None, params={}, escalate=True).handoff_id)
+    with app.unit(boss) as unit:
+        handoffs.claim(unit, case_id, lease=app.settings.claim_lease)
+        handoffs.resolve(unit, case_id, Outcome.ANSWERED, "")
+    with pytest.raises(errors.AlreadyResolved):
+        propose(app, bot, case_id, "refund", world.REFUND)
+
+
+def test_an_effect_without_a_case_is_nobodys_of_another_queue(app: App, bot: Actor) -> None:
+    effect = effect_of(app, world.receive(app, bot))
+    stranger = person(app, "Zoe", Role.SUPERVISOR, ("elsewhere",))
+    with pytest.raises(errors.NotFound), app.unit(stranger) as unit:
+        effects.decline(unit, effect.id, "no", app.settings)
 
 
 def test_a_message_that_came_after_the_one_read_stops_the_approval(app: App, bot: Actor, ops: Actor) -> None:
@@ -275,11 +324,14 @@ def test_a_held_effect_reopens_its_resolved_case(app: App, bot: Actor, ops: Acto
         assert cases.get(view, str(effect.handoff_id)).handoff.status is CaseStatus.PENDING
 
 
-def test_an_approval_too_old_is_void(app: App, bot: Actor, clock: Clock) -> None:
+def test_an_approval_too_old_is_void_and_a_person_is_told(app: App, bot: Actor, clock: Clock) -> None:
     effect = effect_of(app, world.receive(app, bot))
     clock.forward(hours=24)
     assert not world.start(app, effect.id)
-    assert now(app, effect).status is Status.EXPIRED
+    expired = now(app, effect)
+    assert expired.status is Status.EXPIRED
+    with app.view() as view:
+        assert cases.get(view, str(expired.handoff_id)).handoff.reason == Reason.EFFECT_FAILED
 
 
 def test_a_refusal_for_good_fails_the_effect_and_opens_a_case(app: App, bot: Actor) -> None:

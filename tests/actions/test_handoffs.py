@@ -72,7 +72,7 @@ def read(app: App, ref: str) -> tables.Handoff:
 
 def happened(app: App, ref: str) -> list[str]:
     with app.view() as view:
-        return [entry.row.event for entry in answers.timeline(view, ref)]
+        return [entry.row.event for entry in answers.timeline(view, ref).items]
 
 
 def test_a_new_case_is_pending_promised_a_response_and_will_be_summarised(app: App, clock: Clock, case: str) -> None:
@@ -208,7 +208,7 @@ def test_an_expired_claim_can_be_taken_at_once(app: App, clock: Clock, ada: Acto
     clock.forward(minutes=15)
     assert claim(app, bob, case).claimed_by == bob.id
     with app.view() as view:
-        last = answers.timeline(view, case)[-1]
+        last = answers.timeline(view, case).items[-1]
     assert (last.row.event, last.data["expired_claim_of"]) == ("handoff.claimed", ada.id)
 
 
@@ -363,7 +363,7 @@ def test_notes_are_kept_with_their_author_and_out_of_the_log(app: App, ada: Acto
     note(app, bob, case)
     with app.view(ada) as view:
         (kept,) = answers.get(view, case).notes
-        entry = answers.timeline(view, case)[-1]
+        entry = answers.timeline(view, case).items[-1]
     assert (kept.author.name, kept.text) == ("Bob", "Called them.")
     assert entry.data["text"] == "Called them."
     assert "Called them." not in str(entry.row.data)

@@ -70,3 +70,16 @@ def test_a_viewer_may_read_and_not_ask(api: Api, app: App, operator: str) -> Non
     viewer = make.token(app, Role.VIEWER, "Vera")
     assert api.get(f"/handoffs/{number}/artifacts", viewer).status_code == 200
     assert api.post(f"/handoffs/{number}/ai/summary", viewer).json()["permission"] == "handoffs.work"
+
+
+@pytest.mark.in_process
+def test_the_versions_of_a_case_come_in_pages(api: Api, app: App, operator: str) -> None:
+    number = api.post("/handoffs", operator, json=CASE).json()["number"]
+    delivery.deliver(app)
+    for _ in range(2):
+        api.post(f"/handoffs/{number}/ai/summary", operator)
+        delivery.deliver(app)
+    page = api.get(f"/handoffs/{number}/artifacts?limit=2", operator).json()
+    rest = api.get(f"/handoffs/{number}/artifacts?limit=2&cursor={page['nextCursor']}", operator).json()
+    assert [artifact["version"] for artifact in page["items"] + rest["items"]] == [3, 2, 1]
+    assert rest["nextCursor"] is None

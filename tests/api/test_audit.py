@@ -14,8 +14,9 @@ from sqlalchemy import select
 from flowops.actions import handoffs
 from flowops.app import App
 from flowops.domain.access import SYSTEM, Actor, Role
+from flowops.queries import export
 from flowops.storage import tables
-from tests import cases, make
+from tests import cases, make, world
 from tests.conftest import Clock
 from tests.live import Api
 
@@ -110,10 +111,39 @@ def test_what_happened_in_another_queue_is_out_of_sight(api: Api, app: App, audi
     seen = list(events(api, auditor))
     assert {"handoff.created", "request.received", "effect.proposed"}.isdisjoint(seen)
     assert "user.added" in seen
-    assert {record["type"] for record in exported(api, auditor)} == {"entry", "job"}
+    assert {record["type"] for record in exported(api, auditor)} == {"entry"}
     for query in (f"handoffId={case.id}", "customerId=cust_1"):
         assert api.get(f"/audit/export.json?{query}", auditor).status_code == 404
     assert "Secret" not in api.get("/audit/export.json", auditor).text
+
+
+def test_a_customer_of_other_queues_is_out_of_sight_until_they_ask_in_ones_own(
+    api: Api, app: App, auditor: str, ada: Actor
+) -> None:
+    lou = cases.person(app, "Lou", queues=["legal"])
+    cases.case(app, lou, queue="legal", customer_id="cust_9", email="grace@example.com")
+    assert list(events(api, auditor, "event=customer.seen")) == []
+    assert "grace@example.com" not in api.get("/audit/export.json", auditor).text
+    cases.case(app, ada, customer_id="cust_9", email="grace@example.com")
+    (seen,) = api.get("/audit?event=customer.seen", auditor).json()["items"]
+    assert seen["data"]["email"] == "grace@example.com"
+
+
+@pytest.mark.in_process  # elsewhere a worker would do the jobs meanwhile
+def test_an_export_of_everything_holds_the_jobs_of_ones_own_queues(
+    api: Api, app: App, auditor: str, ada: Actor
+) -> None:
+    lou = cases.person(app, "Lou", queues=["legal"])
+    other = cases.case(app, lou, queue="legal")
+    case = cases.case(app, ada)
+    service = world.service(app)
+    app.sandbox.seed(app.now())
+    requests = [world.receive(app, service, queue=queue) for queue in ("legal", "default")]
+    keys = [record["key"] for record in exported(api, auditor) if record["type"] == "job"]
+    assert keys == [f"ai.generate:{case.id}:handoff_summary.v1", f"effect.execute:{requests[1].id}"]
+    with app.view(SYSTEM) as view:
+        every = [r["key"] for r in export.records(view, export.Subject()) if r["type"] == "job"]
+    assert every == [f"ai.generate:{other.id}:handoff_summary.v1", keys[0], f"effect.execute:{requests[0].id}", keys[1]]
 
 
 @pytest.mark.in_process  # elsewhere a worker would write an artifact meanwhile

@@ -105,3 +105,11 @@ def test_an_unknown_effect_is_not_found(api: Api, operator: str) -> None:
     assert api.get("/effects/eff_nothing", operator).status_code == 404
     answer = api.post("/effects/eff_nothing/approve", operator, json={"contentSha256": "x"})
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_the_effects_of_a_case_come_in_pages(api: Api, operator: str, case: str) -> None:
+    made = [propose(api, operator, case, {"kind": "reply", "params": {"body": f"Reply {n}."}})["id"] for n in range(3)]
+    page = api.get(f"/handoffs/{case}/effects?limit=2", operator).json()
+    rest = api.get(f"/handoffs/{case}/effects?limit=2&cursor={page['nextCursor']}", operator).json()
+    assert [effect["id"] for effect in page["items"] + rest["items"]] == sorted(made, reverse=True)
+    assert rest["nextCursor"] is None

@@ -284,3 +284,21 @@ def test_the_timeline_tells_who_did_what(api: Api, app: App, ada: str) -> None:
     assert entries[-1]["actor"] == {"kind": "person"} | owner
     assert entries[-1]["data"]["text"] == "Called them."
     assert entries[-1]["data"]["noteId"].startswith("not_")
+
+
+@pytest.mark.in_process  # elsewhere a worker would write an artifact meanwhile
+def test_pages_of_a_timeline_join_without_gap_or_repeat(api: Api, app: App, ada: str) -> None:
+    case = f"/handoffs/{opened(app)}"
+    for number in range(5):
+        api.post(f"{case}/notes", ada, json={"text": f"Note {number}."})
+    whole = api.get(f"{case}/timeline", ada).json()
+    assert whole["nextCursor"] is None
+    page = api.get(f"{case}/timeline?limit=2", ada).json()
+    paged = page["items"]
+    while page["nextCursor"]:
+        page = api.get(f"{case}/timeline?limit=2&cursor={page['nextCursor']}", ada).json()
+        paged += page["items"]
+    assert paged == whole["items"]
+    assert [entry["data"].get("text") for entry in paged][-5:] == [f"Note {number}." for number in range(5)]
+    for query in ("limit=0", "limit=201", "cursor=x"):
+        assert api.get(f"{case}/timeline?{query}", ada).status_code == 422

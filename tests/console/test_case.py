@@ -1,11 +1,11 @@
 """What the page of a case knows about it."""
 
-import json
 from collections.abc import Callable
 
 import pytest
 
 from flowops.actions import artifacts
+from flowops.actions import handoffs as handoff_actions
 from flowops.ai import context, generator
 from flowops.app import App
 from flowops.console import case
@@ -55,9 +55,8 @@ def test_a_summary_is_awaited_then_shown_with_what_was_checked_and_where_it_stan
 def test_a_pointer_leads_to_the_part_of_the_page_that_shows_its_value(app: App, handoff: tables.Handoff) -> None:
     summarise(app, handoff)
     with app.view(SYSTEM) as view:
-        summary = case.read(view, handoff.id).summary
-    assert summary.artifact
-    (message,) = json.loads(summary.artifact.context)["messages"]
+        pane = case.read(view, handoff.id)
+    summary, (message,) = pane.summary, pane.case.messages
     assert {
         source: summary.anchor(source)
         for source in (
@@ -65,7 +64,7 @@ def test_a_pointer_leads_to_the_part_of_the_page_that_shows_its_value(app: App, 
             "/verdict/rulings/0/reason", "/effects/0", "/request/effect", "/handoff/title", None,
         )
     } == {
-        "/messages/0/text": f"#{message['id']}",
+        "/messages/0/text": f"#{message.id}",
         "/messages/9": None,
         "/messages/x": None,
         "/facts/0/data": "#tools",
@@ -117,3 +116,18 @@ def test_checks_rulings_and_tool_outputs_are_shown(sign_in: Callable[..., Visito
     assert "<code>escalation.verification</code>" in page
     assert "as claimed by the caller" in page
     assert "&#34;orderId&#34;: &#34;A-10442&#34;" in page
+
+
+def test_a_long_activity_shows_the_newest_and_says_where_the_rest_is(
+    app: App, sign_in: Callable[..., Visitor], handoff: tables.Handoff
+) -> None:
+    ada = sign_in("Ada")
+    address, rest = f"/case/{handoff.label}", f"GET /handoffs/{handoff.label}/timeline"
+    assert rest not in ada.get(address).text
+    with app.unit(cases.person(app, "Lou")) as unit:
+        for number in range(200):
+            handoff_actions.note(unit, handoff.id, f"Note {number}.", lease=app.settings.claim_lease)
+    page = ada.get(address).text
+    assert rest in page
+    assert page.count("added a note") == 200
+    assert "opened the case" not in page

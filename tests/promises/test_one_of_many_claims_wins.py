@@ -49,5 +49,5 @@ def test_one_of_200_people_who_claim_at_once_wins_and_199_are_told_who(app: App)
     assert {problem["code"] for problem in lost} == {"already_claimed"}
     assert all(problem["claimedBy"] == {"id": winner.id, "name": winner.name} for problem in lost)
     with app.view() as view:
-        claims = [entry for entry in handoffs.timeline(view, case) if entry.row.event == "handoff.claimed"]
+        claims = [entry for entry in handoffs.timeline(view, case).items if entry.row.event == "handoff.claimed"]
     assert [entry.row.actor_id for entry in claims] == [winner.id]

@@ -16,7 +16,6 @@ from flowops.domain.effects import Status
 from flowops.queries import effects
 from flowops.storage import tables
 from flowops.workers import handlers
-from flowops.workers import outbox as worker
 from tests import cases, delivery, servers, world
 from tests.conftest import Clock
 
@@ -121,6 +120,23 @@ def test_a_provider_that_is_down_for_the_check_is_asked_again(
     assert status(app, effect_id) is Status.DONE
 
 
+def test_a_refusal_that_says_nothing_of_an_earlier_call_does_not_fail_the_effect(
+    app: application.App, provider: servers.Provider, clock: Clock
+) -> None:
+    effect_id = refund(app)
+    provider.fault = on_refund(servers.hanging_up)
+    delivery.deliver(app)
+    provider.fault = on_refund(servers.answering(403))
+    clock.forward(seconds=10)
+    delivery.deliver(app)
+    assert status(app, effect_id) is Status.EXECUTING
+    provider.fault = None
+    clock.forward(minutes=1)
+    delivery.deliver(app)
+    assert status(app, effect_id) is Status.DONE
+    assert set(provider.keys) == {effect_id}
+
+
 def test_an_effect_whose_job_is_given_up_reaches_a_person_and_can_still_be_carried_out(
     app: application.App, provider: servers.Provider, clock: Clock
 ) -> None:
@@ -147,8 +163,7 @@ def test_an_effect_whose_workers_were_lost_too_often_reaches_a_person(app: appli
         with app.unit(SYSTEM) as unit:
             assert outbox.claim(unit, "w", ["effect.execute"], 1, app.settings.outbox_lease)
         clock.forward(minutes=1)
-        with app.unit(SYSTEM) as unit:
-            worker.recover(unit)
+        delivery.recover(app)
     assert only(app, tables.Handoff).reason == "effect_failed"
 
 

@@ -39,7 +39,8 @@ def _run(port: int) -> None:
             with app.unit(terminal.operator()) as unit:
                 sam = people.user(unit.view, "sam@example.com")
                 secret = operators.make_sign_in_link(unit, sam.id)
+            told = serve.heed()
             serve.greet(app)
             terminal.say(f"\n{len(cases.CASES)} made-up requests are in. Sign in as {sam.name}, {sam.role}:")
             terminal.say(terminal.sign_in_link(app, secret))
-            serve.run(app, [serve.website(app, listener), serve.workers(app)])
+            serve.run(app, [serve.website(app, listener), serve.workers(app)], told)

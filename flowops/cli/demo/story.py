@@ -169,7 +169,7 @@ def _show_receipt(app: App, proposal: "Proposal") -> None:
 
 def _show_record(app: App, ref: str) -> None:
     with app.view(SYSTEM) as view:
-        entries = handoffs.timeline(view, ref)
+        entries = handoffs.timeline(view, ref).items
     table = terminal.table("No.", "At", "Who", "Kind", "Event")
     for entry in entries:
         row = entry.row

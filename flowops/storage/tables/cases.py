@@ -133,8 +133,13 @@ class Artifact(Base):
     latency_ms: Mapped[int]
     input_tokens: Mapped[int | None]
     output_tokens: Mapped[int | None]
+    model: Mapped[str | None]
+    prompt_version: Mapped[str | None]
     reasons: Mapped[list[str]]
-    context: Mapped[str]
+    # Up to a quarter of a megabyte: read only by who asks for it.
+    context: Mapped[str] = mapped_column(deferred=True, deferred_raiseload=True)
+    # Of the newest message in the context, so that whoever compares knows whether somebody wrote since.
+    last_message_position: Mapped[int | None] = mapped_column(Serial)
     created_at: Mapped[datetime]
 
 
@@ -153,6 +158,7 @@ class Effect(Base):
     status: Mapped[effects.Status]
     decision_id: Mapped[str] = mapped_column(ForeignKey("decisions.id"))
     content_sha256: Mapped[str]
+    revision: Mapped[int] = mapped_column(default=1)  # rises whenever what was approved until then is void
     approvals_needed: Mapped[int]
     approval_permission: Mapped[str]
     proposer_may_approve: Mapped[bool]
@@ -169,13 +175,14 @@ class Effect(Base):
 
 
 class Approval(Base):
-    """One person's yes to exactly one content of an effect; a changed content leaves it behind."""
+    """One person's yes to one revision of an effect; a later one leaves it behind, also one of the same content."""
 
     __tablename__ = "approvals"
 
     effect_id: Mapped[str] = mapped_column(ForeignKey("effects.id"), primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
-    content_sha256: Mapped[str] = mapped_column(primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True)
+    content_sha256: Mapped[str]
     at: Mapped[datetime]
 
     user: Mapped[User] = relationship(lazy="raise")

@@ -68,7 +68,7 @@ class Decision(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     stage: Mapped[str]  # intake | proposal | approval | execution
-    subject_id: Mapped[str] = mapped_column(index=True)  # the request or the effect
+    subject_id: Mapped[str] = mapped_column(index=True)  # the request, or the effect it is about
     facts: Mapped[dict[str, Any]]
     verdict: Mapped[dict[str, Any]]
     outcome: Mapped[str]
