@@ -10,7 +10,7 @@ from sqlalchemy.pool import QueuePool
 from flowops import app as application
 from flowops import errors
 from flowops.actions import outbox as actions
-from flowops.domain import access, events, jobs
+from flowops.domain import access, events, jobs, retries
 from flowops.queries import outbox as queries
 from flowops.storage import tables
 from flowops.storage.unit import Unit
