@@ -13,9 +13,10 @@ help:  ## list these commands
 demo: $(READY)  ## seed a scratch database, start everything and print a sign-in link
 	@$(BIN)/flowops demo
 
-test: check  ## check, then every test on SQLite, PostgreSQL and Chromium
+test: check  ## check, then every test on SQLite, PostgreSQL and Chromium, and the endpoints' against `flowops up`
 	@chromium=$$($(BIN)/python tools/find_chromium.py) && \
 		FLOWOPS_CHROMIUM="$$chromium" $(BIN)/pytest -n 2 --dist loadscope
+	@$(BIN)/pytest -n 2 tests/api --live -k "not postgresql"
 
 check: $(READY)  ## format, lint, types and import contracts, without the tests
 	$(BIN)/ruff format --check .

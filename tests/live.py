@@ -15,10 +15,12 @@ from typing import Any
 
 import httpx
 import structlog
+import structlog.testing
 import uvicorn
 from fastapi import APIRouter, FastAPI
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
+from structlog.typing import EventDict
 
 from flowops import web
 from flowops.app import App
@@ -96,6 +98,24 @@ def _stage() -> tuple[Stage, str]:
 
 
 @contextmanager
+def log() -> Iterator[list[EventDict]]:
+    """What the server of this process logs about the requests made inside, whole when the block ends.
+
+    A line is written after the answer has gone out, so a client may be quicker than the log.
+    """
+    _quiet()
+    with structlog.testing.capture_logs() as lines:
+        yield lines
+        _quiet()
+
+
+def _quiet() -> None:
+    stage, _ = _stage()
+    while stage.running:
+        time.sleep(0.005)
+
+
+@contextmanager
 def server(app: App, planted: APIRouter | None = None) -> Iterator[str]:
     """The address of a real server in a thread of this process, with a router of the test's own if it brings one."""
     served = web.create(app)
@@ -109,8 +129,7 @@ def server(app: App, planted: APIRouter | None = None) -> Iterator[str]:
     try:
         yield address
     finally:
-        while stage.running:  # what follows the answer, such as the log's line, belongs to the request
-            time.sleep(0.005)
+        _quiet()  # what follows the answer, such as the log's line, belongs to the request
         stage.app = before
 
 

@@ -165,7 +165,7 @@ class HandoffItem(Answer):
                 has_summary=listed.has_summary,
                 has_draft=listed.has_draft,
                 stale=listed.stale,
-                last_artifact_at=row.last_artifact_at,
+                last_artifact_at=listed.last_artifact_at,
             ),
             **more,
         }

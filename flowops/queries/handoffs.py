@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -39,6 +40,7 @@ class Listed:
     has_summary: bool
     has_draft: bool
     stale: bool
+    last_artifact_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -231,21 +233,23 @@ def _after(place: paging.Place) -> ColumnElement[bool]:
 def _with_signals(view: View, handoffs: Sequence[tables.Handoff]) -> list[Listed]:
     artifact = tables.Artifact
     usable = (
-        select(artifact.handoff_id, artifact.kind, written.is_outdated())
+        select(artifact.handoff_id, artifact.kind, artifact.created_at, written.is_outdated())
         .where(artifact.handoff_id.in_([h.id for h in handoffs]), artifact.status == artifacts.Status.OK)
         .order_by(artifact.created_at, artifact.version)
     )
     kinds: dict[str, set[str]] = {}
     stale: dict[str, bool] = {}
-    for id, kind, outdated in view.session.execute(usable):
+    last: dict[str, datetime] = {}
+    for id, kind, written_at, outdated in view.session.execute(usable):
         kinds.setdefault(id, set()).add(kind)
-        stale[id] = outdated
+        stale[id], last[id] = outdated, written_at
     return [
         Listed(
             handoff=handoff,
             has_summary="handoff_summary.v1" in kinds.get(handoff.id, ()),
             has_draft="reply_draft.v1" in kinds.get(handoff.id, ()),
             stale=stale.get(handoff.id, False),
+            last_artifact_at=last.get(handoff.id),
         )
         for handoff in handoffs
     ]

@@ -16,7 +16,7 @@ from flowops.domain.facts import Facts, Message, ToolOutput
 from flowops.domain.handoffs import Priority, Reason, Status
 from flowops.domain.policy import Rule, Verdict, approve
 from flowops.storage import tables
-from tests import world
+from tests import cases, world
 from tests.conftest import NOW, Clock
 
 
@@ -178,6 +178,18 @@ def test_an_unknown_queue_is_refused_and_nothing_recorded(app: App, bot: Actor) 
     with pytest.raises(errors.Invalid, match="no queue 'nowhere'"):
         world.receive(app, bot, queue="nowhere")
     assert counts(app) == before
+
+
+def test_a_person_sends_nothing_into_a_queue_they_are_no_member_of(app: App, bot: Actor) -> None:
+    cases.person(app, "Vip", queues=["vip"])
+    ada = cases.person(app, "Ada")
+    before = counts(app)
+    with pytest.raises(errors.Invalid, match=r"not a member of the queue 'vip'\. Nothing was recorded\."):
+        world.receive(app, ada, queue="vip")
+    with pytest.raises(errors.Invalid, match="not a member of the queue 'vip'"):
+        cases.case(app, ada, queue="vip")
+    assert counts(app) == before
+    assert world.receive(app, bot, queue="vip").queue == "vip"
 
 
 def test_a_customer_is_met_once_and_follows_the_record(app: App, bot: Actor) -> None:

@@ -46,6 +46,13 @@ def test_asking_again_while_one_is_queued_names_the_same_job_and_afterwards_make
     assert [artifact["version"] for artifact in versions] == [2, 1]
 
 
+def test_a_summary_is_not_asked_for_by_who_has_seen_another_version(api: Api, app: App, operator: str) -> None:
+    number = api.post("/handoffs", operator, json=CASE).json()["number"]
+    answer = api.post(f"/handoffs/{number}/ai/summary", operator, headers={"If-Match": '"7"'})
+    assert (answer.status_code, answer.json()["code"]) == (412, "stale_version")
+    assert api.post(f"/handoffs/{number}/ai/summary", operator, headers={"If-Match": '"1"'}).status_code == 202
+
+
 @pytest.mark.in_process
 def test_reading_the_context_gives_it_whole_and_is_recorded(api: Api, app: App, operator: str) -> None:
     number = api.post("/handoffs", operator, json=CASE).json()["number"]

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from sqlalchemy import select
-from structlog.testing import capture_logs
 
 from flowops import app as application
 from flowops import settings as configuration
@@ -78,7 +77,7 @@ def test_every_answer_has_an_id_of_ours_and_headers_that_keep_it_to_itself(bare:
 
 
 def test_an_error_nobody_expected_tells_nothing_but_its_id_which_the_log_has(bare: Api) -> None:
-    with capture_logs() as logged:
+    with live.log() as logged:
         answer = bare.get("/planted/crash")
     told = problem(answer)
     assert (told["status"], told["code"]) == (500, "unexpected")
@@ -91,10 +90,8 @@ def test_an_error_nobody_expected_tells_nothing_but_its_id_which_the_log_has(bar
 
 
 def test_each_request_is_logged_once_with_its_outcome(bare: Api) -> None:
-    with capture_logs() as logged:
+    with live.log() as logged:
         bare.get("/nowhere")
-        while not logged:
-            time.sleep(0.01)
     assert [(line["event"], line["path"], line["status"], line["log_level"]) for line in logged] == [
         ("request", "/nowhere", 404, "info")
     ]
@@ -242,7 +239,7 @@ def test_half_a_request_is_not_taken_for_a_whole_one(api: Api, app: App) -> None
     token = make.token(app)
     planted.opened.clear()
     address = urlsplit(str(api.client.base_url))
-    with capture_logs() as logged:
+    with live.log() as logged:
         with socket.create_connection((address.hostname or "", address.port or 0)) as wire:
             head = f"POST /planted/services HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
             wire.sendall(

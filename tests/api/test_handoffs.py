@@ -239,6 +239,7 @@ def test_pages_join_without_gap_or_repeat(api: Api, app: App, ada: str, sort: st
         "cursor=x",
         "cursor=%F0",
         "cursor=ZHVlIDEg",
+        "cursor=LWNyZWF0ZWQgNSA=",
         "cursor=",
         "limit=0",
         "limit=201",
@@ -248,7 +249,7 @@ def test_pages_join_without_gap_or_repeat(api: Api, app: App, ada: str, sort: st
     ],
 )
 def test_a_query_that_is_wrong_is_refused(api: Api, ada: str, query: str) -> None:
-    # The third cursor is one of ours, of the other order.
+    # The third cursor is one of ours, of the other order; the fourth has the right order and no time.
     answer = api.get(f"/handoffs?sort=-created&{query}", ada)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
 
@@ -287,6 +288,25 @@ def test_the_timeline_tells_who_did_what(api: Api, app: App, ada: str) -> None:
 
 
 @pytest.mark.in_process  # elsewhere a worker would write an artifact meanwhile
+def test_a_service_is_told_of_notes_and_not_what_they_say(api: Api, app: App, ada: str) -> None:
+    bot = cases.person(app, "bot", Role.SERVICE)
+    case = f"/handoffs/{cases.case(app, bot).id}"
+    api.post(f"{case}/claim", ada)
+    api.post(f"{case}/notes", ada, json={"text": "She sounds like a fraud."})
+    api.post(f"{case}/resolve", ada, json={"outcome": "answered", "notes": "Watch her."})
+
+    def told(token: str) -> dict[str, dict[str, Any]]:
+        return {entry["event"]: entry["data"] for entry in api.get(f"{case}/timeline", token).json()["items"]}
+
+    assert told(ada)["handoff.note_added"]["text"] == "She sounds like a fraud."
+    assert told(ada)["handoff.resolved"]["notes"] == "Watch her."
+    seen = told(make.token_of(app, bot.id))
+    assert seen.keys() == told(ada).keys()
+    assert seen["handoff.resolved"]["outcome"] == "answered"
+    assert "fraud" not in str(seen)
+    assert "Watch her." not in str(seen)
+
+
 def test_pages_of_a_timeline_join_without_gap_or_repeat(api: Api, app: App, ada: str) -> None:
     case = f"/handoffs/{opened(app)}"
     for number in range(5):
@@ -295,6 +315,7 @@ def test_pages_of_a_timeline_join_without_gap_or_repeat(api: Api, app: App, ada:
     assert whole["nextCursor"] is None
     page = api.get(f"{case}/timeline?limit=2", ada).json()
     paged = page["items"]
+    assert len(paged) == 2
     while page["nextCursor"]:
         page = api.get(f"{case}/timeline?limit=2&cursor={page['nextCursor']}", ada).json()
         paged += page["items"]

@@ -3,19 +3,21 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import func, select
 
 from flowops import app as application
+from flowops import errors
 from flowops import settings as configuration
 from flowops.actions import idempotency
 from flowops.app import App
 from flowops.domain.access import SYSTEM, Role
 from flowops.queries import operators
 from flowops.storage import engine, tables
-from tests import live, make
+from tests import cases, live, make
 from tests.api import planted
 from tests.conftest import Clock
 from tests.live import Api
@@ -174,6 +176,18 @@ def test_a_duplicate_waits_no_longer_than_a_writer_does(
     assert (answer.status_code, answer.json()["code"]) == expected
     assert services(app) == 0
     app.close()
+
+
+def test_a_database_that_fails_meanwhile_is_an_outage_and_no_repeat(app: App) -> None:
+    ada = cases.person(app, "Ada")
+    with pytest.raises(errors.Unavailable), app.unit(ada) as unit:
+        wire: Any = unit.session.connection().connection.driver_connection
+        if app.settings.is_sqlite:
+            wire.execute("PRAGMA max_page_count = 1")  # full
+        else:
+            with app.database.engine.connect() as other:
+                other.exec_driver_sql(f"SELECT pg_terminate_backend({wire.info.backend_pid})")
+        idempotency.reserve(unit, "k" * 10_000 if app.settings.is_sqlite else "k", "0" * 64)
 
 
 def test_keys_are_forgotten_after_two_days(api: Api, app: App, token: str, clock: Clock) -> None:

@@ -64,6 +64,16 @@ def test_metrics_are_prometheus_text_with_the_numbers_of_the_database(api: Api, 
     assert "/healthz" in timed
 
 
+def test_a_method_somebody_made_up_is_counted_as_another(api: Api, app: App) -> None:
+    for method in ("GREET", "SING", "PATCH"):
+        assert api.send(method, "/healthz").status_code == 405
+    families = text_string_to_metric_families(api.get("/metrics", make.token(app, Role.VIEWER)).text)
+    (timed,) = [family for family in families if family.name == "flowops_http_request_seconds"]
+    methods = {sample.labels["method"] for sample in timed.samples}
+    assert {"other", "PATCH"} <= methods
+    assert not {"GREET", "SING"} & methods
+
+
 def test_the_summary_holds_the_same_names(api: Api, app: App) -> None:
     answer = api.get("/metrics/summary", make.token(app, Role.VIEWER))
     assert answer.json()["flowops_handoff_age_seconds"] == [{"value": 0.0}]

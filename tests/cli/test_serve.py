@@ -1,8 +1,13 @@
 """FlowOps as a process: it starts, says where it is, works, and stops when told."""
 
+import os
 import re
+import shutil
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -36,6 +41,42 @@ def test_the_first_start_prints_a_link_that_signs_the_first_admin_in_and_the_nex
     assert "link" not in second.wait_for("Stop it with")
     assert second.stop(signal.SIGINT) == 0
     assert "link" not in second.out.read_text()
+
+
+# As told the moment the first word is out: `flowops` in a process that interrupts itself then.
+EAGER = """
+import os, signal, sys
+from flowops import cli
+
+write = sys.stdout.write
+
+def interrupt(text):
+    if "Stop it with" in text:
+        os.kill(os.getpid(), signal.SIG%s)
+    return write(text)
+
+sys.stdout.write = interrupt
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "by"), [("up", "INT"), ("serve", "TERM"), ("work", "INT"), ("demo --port 0", "TERM")]
+)
+def test_who_is_told_to_stop_as_soon_as_it_runs_stops_cleanly(
+    environment: Path, sqlite_template: Path, command: str, by: str
+) -> None:
+    shutil.copy(sqlite_template, environment / "flowops.db")
+    ran = subprocess.run(
+        [sys.executable, "-c", EAGER % by, *command.split()],
+        env=os.environ | {"FLOWOPS_PORT": "0"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Stop it with" in ran.stdout
+    assert (ran.returncode, "Traceback" in ran.stderr) == (0, False), ran.stderr
 
 
 def test_with_sqlite_up_needs_no_migration(spawn: Spawn) -> None:

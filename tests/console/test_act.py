@@ -9,6 +9,7 @@ import pytest
 from flowops.app import App
 from flowops.domain import events
 from flowops.domain.access import SYSTEM, Role
+from flowops.queries import audit
 from flowops.queries import effects as proposals
 from flowops.queries import handoffs as known
 from flowops.storage import tables
@@ -208,6 +209,9 @@ def test_an_operator_has_no_button_above_the_limit_and_is_refused_without_one(ap
     answer = ada.post(f"/case/{ref}/effects/{effect.id}/approve", contentSha256=effect.content_sha256)
     assert answer.status_code == 403
     assert "effects.approve_above_limit" in answer.text
+    with app.view(SYSTEM) as view:
+        (entry,) = audit.search(view, event="access.refused").items
+    assert (entry.actor_name, entry.data["permission"]) == ("Ada Byron", "effects.approve_above_limit")
 
 
 def test_an_effect_is_declined_with_a_reason(app: App, sign_in: SignIn) -> None:

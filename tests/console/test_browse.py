@@ -94,6 +94,9 @@ def test_an_address_that_means_nothing_is_a_page_that_says_so(ada: Visitor) -> N
         ("/q/all?sort=colour", 422),
         ("/q/all?status=lost", 422),
         ("/q/all?cursor=x", 422),
+        ("/q/all?cursor=ZHVlIDUgMDAwMS0wMS0wMVQwMDowMDowMCsyMzo1OQ==", 422),  # due 5, in year 1 of another time zone
+        ("/q/all?sort=-created&cursor=LWNyZWF0ZWQgNSA=", 422),  # -created 5, without a time
+        ("/q/%00", 422),
         ("/case/H-999", 404),
         ("/case/H-99999999999999999999", 404),
         ("/q/all?case=H-999", 404),

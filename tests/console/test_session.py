@@ -46,6 +46,26 @@ def test_an_old_browser_is_known_by_its_origin(app: App, sign_in: Callable[..., 
     assert status(app, ref) == "claimed"
 
 
+def refusals(app: App) -> list[tuple[str, str | None, str]]:
+    """Who was refused what, as recorded; the first refusal first."""
+    with app.view(SYSTEM) as view:
+        entries = audit.search(view, event="access.refused").items
+    return [(entry.actor_name, entry.data["permission"], entry.data["path"]) for entry in reversed(entries)]
+
+
+def test_a_form_of_another_site_is_recorded_when_somebody_signed_in_sends_it(
+    app: App, sign_in: Callable[..., Visitor], stranger: Visitor, ref: str
+) -> None:
+    ada = sign_in("Ada")
+    for path in (f"/case/{ref}/claim", "/login"):
+        assert ada.post(path, headers=FOREIGN[0]).status_code == 403
+    assert ada.post(f"/case/{ref}/claim", csrf="0").status_code == 403
+    assert stranger.post("/login", headers=FOREIGN[0]).status_code == 403
+    assert refusals(app) == [
+        ("Ada", "foreign_form", f"/console{path}") for path in (f"/case/{ref}/claim", "/login", f"/case/{ref}/claim")
+    ]
+
+
 def test_a_form_without_the_token_of_its_session_changes_nothing(
     app: App, sign_in: Callable[..., Visitor], ref: str
 ) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import pytest
-from structlog.testing import capture_logs
 
 from flowops import settings as configuration
 from flowops.actions import operators
@@ -84,7 +83,7 @@ def test_opening_a_link_does_not_use_it_up_and_it_works_once(stranger: Visitor, 
 
 
 def test_a_link_stays_out_of_the_log(app: App, link: str) -> None:
-    with capture_logs() as logged, live.in_process(app) as api:
+    with live.in_process(app) as api, live.log() as logged:
         assert api.get(f"/console/link/{link}").status_code == 200
         assert api.post(f"/console/link/{link}", headers=SAME).status_code == 303
     assert [line["path"] for line in logged if line["event"] == "request"] == ["/console/link/***"] * 2

@@ -36,8 +36,9 @@ def keep(
     kind: str = "handoff_summary.v1",
 ) -> None:
     """The assistant's answer to what it was shown."""
-    counted = {"latencyMs": 5, "inputTokens": None, "outputTokens": None}
-    provenance = {"generator": "extractive", "inputSha256": context.sha256(known), **counted}
+    provenance = dict.fromkeys(("model", "promptVersion", "inputTokens", "outputTokens")) | {
+        "generator": "extractive", "inputSha256": context.sha256(known), "latencyMs": 5
+    }  # fmt: skip
     attempt = Attempt(status=status, content=None, grounding=None, provenance=provenance, reasons=())
     with app.unit(ASSISTANT) as unit:
         writing.keep(unit, case.id, kind, [attempt], known)
@@ -66,14 +67,17 @@ def signals(app: App, case: tables.Handoff) -> tuple[bool, bool, bool]:
     return shown.has_summary, shown.has_draft, shown.stale
 
 
-def test_a_case_has_the_artifacts_that_can_be_used(app: App, ada: Actor) -> None:
+def test_a_case_has_the_artifacts_that_can_be_used(app: App, ada: Actor, clock: Clock) -> None:
     case = cases.case(app, ada)
     keep(app, case, read(app, case), Status.REJECTED)
     assert signals(app, case) == (False, False, False)
     keep(app, case, read(app, case))
     assert signals(app, case) == (True, False, False)
+    clock.forward(seconds=5)
     keep(app, case, read(app, case), kind="reply_draft.v1")
     assert signals(app, case) == (True, True, False)
+    with app.view() as view:
+        assert handoffs.get(view, case.id).last_artifact_at == clock.now
 
 
 def test_a_message_makes_a_case_stale_until_the_assistant_has_read_it(app: App, ada: Actor) -> None:

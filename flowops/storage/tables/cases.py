@@ -55,7 +55,6 @@ class Handoff(Base):
     sla_warn_at: Mapped[datetime | None]
     sla_breached_at: Mapped[datetime | None]
     risk_level: Mapped[str | None]
-    last_artifact_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(index=True)
     updated_at: Mapped[datetime]
 

@@ -173,7 +173,6 @@ def upgrade() -> None:
         sa.Column("sla_warn_at", UtcTime(), nullable=True),
         sa.Column("sla_breached_at", UtcTime(), nullable=True),
         sa.Column("risk_level", sa.String(), nullable=True),
-        sa.Column("last_artifact_at", UtcTime(), nullable=True),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.Column("updated_at", UtcTime(), nullable=False),
         sa.ForeignKeyConstraint(["claimed_by"], ["users.id"], name="fk_handoffs_claimed_by"),
