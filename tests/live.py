@@ -171,5 +171,5 @@ def process(database_url: str, folder: Path) -> Iterator[Api]:
                 time.sleep(0.05)
             yield Api(calling)
     finally:
-        running.terminate()
+        running.kill()  # stopping cleanly is shown elsewhere, and takes its time
         running.communicate(timeout=30)

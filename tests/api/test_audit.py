@@ -46,11 +46,12 @@ def noted(app: App, by: Actor, ref: str, text: str) -> None:
         handoffs.note(unit, ref, text, lease=app.settings.claim_lease)
 
 
-@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role.SERVICE])
-@pytest.mark.parametrize("path", ["/audit", "/audit/export.json"])
-def test_only_auditors_and_supervisors_read_the_log(api: Api, app: App, role: Role, path: str) -> None:
-    answer = api.get(path, make.token(app, role, "Vic"))
-    assert (answer.status_code, answer.json()["permission"]) == (403, "audit.read")
+def test_only_auditors_and_supervisors_read_the_log(api: Api, app: App) -> None:
+    for role in (Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role.SERVICE):
+        token = make.token(app, role, f"Vic-{role}")
+        for path in ("/audit", "/audit/export.json"):
+            answer = api.get(path, token)
+            assert (answer.status_code, answer.json()["permission"]) == (403, "audit.read"), role
 
 
 def test_a_supervisor_reads_the_log(api: Api, app: App) -> None:
@@ -98,11 +99,9 @@ def test_pages_of_the_log_join_without_gap_or_repeat(api: Api, app: App, auditor
     assert paged == whole == sorted(whole, reverse=True)
 
 
-@pytest.mark.parametrize(
-    "query", ["cursor=x", "after=yesterday", "after=2026-11-22", "before=5", "after=0001-01-01T00:00:00%2B14:00"]
-)
-def test_a_query_that_is_wrong_is_refused(api: Api, auditor: str, query: str) -> None:
-    assert api.get(f"/audit?{query}", auditor).status_code == 422
+def test_a_query_that_is_wrong_is_refused(api: Api, auditor: str) -> None:
+    for query in ("cursor=x", "after=yesterday", "after=2026-11-22", "before=5", "after=0001-01-01T00:00:00%2B14:00"):
+        assert api.get(f"/audit?{query}", auditor).status_code == 422, query
 
 
 def test_what_happened_in_another_queue_is_out_of_sight(api: Api, app: App, auditor: str) -> None:
