@@ -78,6 +78,18 @@ class ClaimExpired(Conflict):
     """Your claim ended at {at}. Nothing was changed; claim the case again to go on."""
 
 
+class NotWaiting(Conflict):
+    """The case waits for nobody. Nothing was changed; its clock is running."""
+
+
+class NotResolved(Conflict):
+    """The case is {status}, so there is nothing to reopen. Nothing was changed."""
+
+
+class DraftChanged(Conflict):
+    """{name} saved version {current} while you wrote from version {sent}. Nothing was saved; compare the two first."""
+
+
 class OpenEffects(Conflict):
     """{count} effects of this case still wait for an answer. Nothing was changed; approve or decline them first."""
 
@@ -115,6 +127,10 @@ class DeniedByPolicy(Conflict):
 
 class Expired(Conflict):
     """The proposal expired at {at}. Nothing was approved; propose it again."""
+
+
+class TooLate(Conflict):
+    """The effect is {status} and its undo window is over. Nothing was changed."""
 
 
 class AboveLimit(Denied):

@@ -11,14 +11,13 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import selectinload
 
 from flowops import errors
-from flowops.domain import effects, events, jobs, sla, times
+from flowops.actions import sla
+from flowops.domain import effects, events, jobs, times
 from flowops.domain.access import ActorKind, Permission
 from flowops.domain.handoffs import Outcome, Priority, Reason, Status, Tier, Verb, move
 from flowops.domain.sla import Clock
 from flowops.storage import tables
 from flowops.storage.unit import Unit
-
-OUR_PROMISE, CALLERS_PROMISE = "default", "caller"
 
 
 def open(  # noqa: A001 - the verb of the domain, always called qualified
@@ -54,12 +53,12 @@ def open(  # noqa: A001 - the verb of the domain, always called qualified
         created_at=unit.now,
         updated_at=unit.now,
     )
-    if sla_due_at is not None:
-        _promise(handoff, CALLERS_PROMISE, Clock.RESOLUTION, unit.now, sla_due_at)
-    elif promise:
-        _start(handoff, Clock.RESPONSE, unit.now)
     unit.session.add(handoff)
     unit.session.flush()
+    if sla_due_at is not None:
+        sla.start(unit, handoff, Clock.RESOLUTION, sla_due_at)
+    elif promise:
+        sla.start(unit, handoff, Clock.RESPONSE)
     request.handoff_id = handoff.id
     unit.session.execute(
         update(tables.Message).where(tables.Message.request_id == request.id).values(handoff_id=handoff.id)
@@ -129,7 +128,7 @@ def claim(unit: Unit, ref: str, *, lease: timedelta, version: int | None = None)
     handoff.claimed_by, handoff.claimed_at = handoff.owner.id, unit.now
     handoff.claim_expires_at = unit.now + lease
     if handoff.sla_clock == Clock.RESPONSE:
-        _start(handoff, Clock.RESOLUTION, unit.now)
+        sla.start(unit, handoff, Clock.RESOLUTION)
     touch(unit, handoff)
     unit.record(
         events.HandoffClaimed(
@@ -172,6 +171,7 @@ def resolve(
     _refuse_others(unit, handoff, supervisor_may=True)
     _refuse_open_effects(unit, handoff)
     handoff.duplicate_of = _original(unit, handoff, outcome, duplicate_of)
+    sla.stop(unit, handoff)
     _move(handoff, Verb.RESOLVE)
     handoff.resolver = unit.session.get_one(tables.User, unit.actor.id)
     handoff.resolved_by, handoff.resolved_at = handoff.resolver.id, unit.now
@@ -211,10 +211,10 @@ def need_person(unit: Unit, handoff_id: str, issue: Reason, why: str) -> tables.
     if handoff.status is Status.RESOLVED:
         _move(handoff, Verb.REOPEN)
         _disown(handoff)
+        if handoff.sla_policy == sla.OURS:
+            sla.start(unit, handoff, Clock.RESPONSE)
         handoff.resolver = handoff.resolved_by = handoff.resolved_at = None
         handoff.outcome = handoff.outcome_notes = handoff.duplicate_of = None
-        if handoff.sla_policy == OUR_PROMISE:
-            _start(handoff, Clock.RESPONSE, unit.now)
         unit.record(events.HandoffReopened(handoff_id=handoff.id, reason=issue))
     touch(unit, handoff)
     return handoff
@@ -305,16 +305,6 @@ def _extend(unit: Unit, handoff: tables.Handoff, lease: timedelta) -> datetime:
 
 def _disown(handoff: tables.Handoff) -> None:
     handoff.owner = handoff.claimed_by = handoff.claimed_at = handoff.claim_expires_at = None
-
-
-def _start(handoff: tables.Handoff, clock: Clock, now: datetime) -> None:
-    _promise(handoff, OUR_PROMISE, clock, now, sla.due_at(handoff.priority, clock, now))
-
-
-def _promise(handoff: tables.Handoff, policy: str, clock: Clock, now: datetime, due_at: datetime) -> None:
-    handoff.sla_policy, handoff.sla_clock = policy, clock
-    handoff.sla_started_at, handoff.sla_due_at = now, due_at
-    handoff.sla_warn_at, handoff.sla_breached_at = sla.warn_at(now, due_at), None
 
 
 def _owner(handoff: tables.Handoff) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def clock(handoff: "tables.Handoff", now: datetime) -> Clock:
     if started_at is None or due_at is None:
         return Clock("none", "No deadline")
     promise = "Claim" if handoff.sla_clock == sla.Clock.RESPONSE else "Resolution"
-    if sla.is_breached(due_at, None, now):
+    if sla.is_breached(due_at, now):
         return Clock("breached", f"−{span(now - due_at)}", f"{promise} overdue by", 100)
     state = "warn" if handoff.sla_warn_at is not None and now >= handoff.sla_warn_at else "ok"
     used = int(100 * max(timedelta(0), now - started_at) / max(timedelta(seconds=1), due_at - started_at))

@@ -23,6 +23,14 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+class Judgement(StrEnum):
+    """What a person made of an artifact; it changes nothing about the artifact."""
+
+    ACCEPTED = "accepted"
+    EDITED = "edited"
+    REJECTED = "rejected"
+
+
 Claim = tuple[str, str | None]  # a text, and the JSON Pointer into the context it rests on
 
 Prose = Annotated[str, StringConstraints(min_length=1, max_length=2000)]

@@ -21,6 +21,11 @@ class Priority(StrEnum):
     def rank(self) -> int:
         return list(Priority).index(self)
 
+    @property
+    def raised(self) -> "Priority":
+        """One step more urgent; the most urgent stays what it is."""
+        return list(Priority)[min(self.rank + 1, len(Priority) - 1)]
+
 
 class Reason(StrEnum):
     """Why a human must own the case, strictest first."""
@@ -52,9 +57,19 @@ class Tier(StrEnum):
     SUPERVISOR = "supervisor"
 
 
+class WaitingFor(StrEnum):
+    """Whose answer an owned case waits for."""
+
+    CUSTOMER = "customer"
+    THIRD_PARTY = "third_party"
+
+
 class Verb(StrEnum):
     CLAIM = "claim"
+    ASSIGN = "assign"
     RELEASE = "release"
+    ESCALATE = "escalate"
+    EXPIRE = "expire"
     RESOLVE = "resolve"
     REOPEN = "reopen"
 
@@ -62,7 +77,12 @@ class Verb(StrEnum):
 MOVES: dict[tuple[Status, Verb], Status] = {
     (Status.PENDING, Verb.CLAIM): Status.CLAIMED,
     (Status.CLAIMED, Verb.CLAIM): Status.CLAIMED,  # by the owner, or by anyone once the claim has expired
+    (Status.PENDING, Verb.ASSIGN): Status.CLAIMED,
+    (Status.CLAIMED, Verb.ASSIGN): Status.CLAIMED,
     (Status.CLAIMED, Verb.RELEASE): Status.PENDING,
+    (Status.PENDING, Verb.ESCALATE): Status.PENDING,
+    (Status.CLAIMED, Verb.ESCALATE): Status.PENDING,
+    (Status.CLAIMED, Verb.EXPIRE): Status.PENDING,
     (Status.CLAIMED, Verb.RESOLVE): Status.RESOLVED,
     (Status.RESOLVED, Verb.REOPEN): Status.PENDING,
 }

@@ -79,4 +79,60 @@ class GenerateArtifact(Job):
         return f"{self.handoff_id}:{self.kind}"
 
 
-JOBS: dict[str, type[Job]] = {job.topic: job for job in (ExecuteEffect, GenerateArtifact)}
+@dataclass(frozen=True, kw_only=True)
+class CopySignals(Job):
+    """Copy what the assistant last said of a case's risk to where the queue is sorted and filtered by it."""
+
+    topic: ClassVar[str] = "handoff.signals"
+    handoff_id: str
+
+    @property
+    def subject(self) -> str:
+        return self.handoff_id
+
+
+@dataclass(frozen=True, kw_only=True)
+class EscalateSla(Job):
+    """Tell the people who can still help that a promise was broken."""
+
+    topic: ClassVar[str] = "sla.escalate"
+    handoff_id: str
+    clock: str
+
+    @property
+    def subject(self) -> str:
+        return self.handoff_id
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotifyOperator(Job):
+    """Tell one person about a case, by the way they chose; `about` is escalated, breached or assigned."""
+
+    topic: ClassVar[str] = "notify.operator"
+    user_id: str
+    handoff_id: str
+    about: str
+
+    @property
+    def subject(self) -> str:
+        return self.user_id
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendMail(Job):
+    """Send one mail to somebody of ours; `idempotency_key` stays the same for every try."""
+
+    topic: ClassVar[str] = "mail.send"
+    recipient: str
+    mail_subject: str
+    body: str
+    idempotency_key: str
+
+    @property
+    def subject(self) -> str:
+        return self.recipient
+
+
+JOBS: dict[str, type[Job]] = {
+    job.topic: job for job in (ExecuteEffect, GenerateArtifact, CopySignals, EscalateSla, NotifyOperator, SendMail)
+}

@@ -41,8 +41,8 @@ def test_a_resolved_case_leaves_only_by_being_reopened(verbs: list[Verb]) -> Non
 
 
 @given(VERBS)
-def test_a_case_is_owned_only_through_a_claim(verbs: list[Verb]) -> None:
-    assert {verb for _, verb, after in walk(verbs) if after is Status.CLAIMED} <= {Verb.CLAIM}
+def test_a_case_is_owned_only_through_a_claim_or_an_assignment(verbs: list[Verb]) -> None:
+    assert {verb for _, verb, after in walk(verbs) if after is Status.CLAIMED} <= {Verb.CLAIM, Verb.ASSIGN}
 
 
 @given(VERBS)

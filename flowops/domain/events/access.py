@@ -105,3 +105,12 @@ class AccessRefused(Event):
     permission: str
     method: str
     path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotificationsSet(Event):
+    """Somebody chose whether they are told by mail of what needs them."""
+
+    name: ClassVar[str] = "user.notifications_set"
+    user_id: str
+    by_mail: bool

@@ -94,6 +94,7 @@ class HandoffReopened(Event):
     name: ClassVar[str] = "handoff.reopened"
     handoff_id: str
     reason: str
+    why: str | None = personal()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,3 +115,96 @@ class NoteAdded(Event):
     handoff_id: str
     note_id: str
     text: str | None = personal()
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandoffAssigned(Event):
+    """A supervisor gave a case to somebody, or took it over; `former_owner_id` had it until then."""
+
+    name: ClassVar[str] = "handoff.assigned"
+    handoff_id: str
+    owner_id: str
+    former_owner_id: str | None
+    claim_expires_at: str | None
+    reason: str | None = personal()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimExpired(Event):
+    """A claim ran out and the case went back to the queue."""
+
+    name: ClassVar[str] = "handoff.claim_expired"
+    handoff_id: str
+    owner_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandoffWaiting(Event):
+    """The owner waits for somebody's answer, so the clock is paused."""
+
+    name: ClassVar[str] = "handoff.waiting"
+    handoff_id: str
+    waiting_for: str
+    until: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandoffResumed(Event):
+    """The waiting is over, because `because`, and the clock runs again."""
+
+    name: ClassVar[str] = "handoff.resumed"
+    handoff_id: str
+    because: str
+    sla_due_at: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriorityChanged(Event):
+    """A case became more or less urgent, and its deadline moved."""
+
+    name: ClassVar[str] = "handoff.priority_changed"
+    handoff_id: str
+    before: str
+    after: str
+    sla_due_before: str | None
+    sla_due_at: str | None
+    reason: str | None = personal()
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandoffEscalated(Event):
+    """A case needs a supervisor and went back to the queue."""
+
+    name: ClassVar[str] = "handoff.escalated"
+    handoff_id: str
+    former_owner_id: str | None
+    reason: str | None = personal()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageReceived(Event):
+    """The customer or a third party wrote after the case was opened."""
+
+    name: ClassVar[str] = "handoff.message_received"
+    handoff_id: str
+    message_id: str
+    role: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DraftSaved(Event):
+    """The owner saved the text they are working on."""
+
+    name: ClassVar[str] = "handoff.draft_saved"
+    handoff_id: str
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RiskCopied(Event):
+    """What the assistant last said of a case's risk was copied to where the queue is sorted by it."""
+
+    name: ClassVar[str] = "handoff.risk_copied"
+    handoff_id: str
+    artifact_id: str
+    risk_level: str

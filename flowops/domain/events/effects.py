@@ -103,3 +103,12 @@ class EffectFailed(Event):
     handoff_id: str
     kind: str
     error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectCancelled(Event):
+    """An approved effect was called back before anything left."""
+
+    name: ClassVar[str] = "effect.cancelled"
+    effect_id: str
+    handoff_id: str | None

@@ -31,6 +31,18 @@ class ArtifactCreated(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ArtifactReviewed(Event):
+    """A person judged an artifact."""
+
+    name: ClassVar[str] = "artifact.reviewed"
+    artifact_id: str
+    handoff_id: str
+    kind: str
+    verdict: str
+    reason: str | None = personal()
+
+
+@dataclass(frozen=True, kw_only=True)
 class ContextRead(Event):
     """Somebody read the exact context an artifact was written from."""
 
@@ -81,3 +93,22 @@ class DemoSeeded(Event):
 
     name: ClassVar[str] = "demo.seeded"
     cases: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorNotified(Event):
+    """Somebody of ours is being told about a case, by mail, or was not because they chose so."""
+
+    name: ClassVar[str] = "operator.notified"
+    user_id: str
+    handoff_id: str
+    about: str
+    by_mail: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailSent(Event):
+    """A mail to somebody of ours was handed to the mail server."""
+
+    name: ClassVar[str] = "mail.sent"
+    reference: str

@@ -1,6 +1,16 @@
 """Every table, in the order a reader needs them; rows are entities and nothing loads lazily."""
 
-from flowops.storage.tables.cases import Approval, Artifact, Effect, Handoff, Message, Note
+from flowops.storage.tables.cases import (
+    Approval,
+    Artifact,
+    ArtifactReview,
+    Draft,
+    Effect,
+    Handoff,
+    Message,
+    Note,
+    SlaMark,
+)
 from flowops.storage.tables.intake import Customer, Decision, PolicyVersion, Request
 from flowops.storage.tables.outbox import FinishedJob, Heartbeat, IdempotencyKey, Job, JobAttempt
 from flowops.storage.tables.people import BrowserSession, Queue, QueueMember, SignInLink, Token, User
@@ -22,9 +32,12 @@ __all__ = [
     "Decision",
     "PolicyVersion",
     "Handoff",
+    "SlaMark",
     "Message",
     "Note",
+    "Draft",
     "Artifact",
+    "ArtifactReview",
     "Effect",
     "Approval",
     "Job",

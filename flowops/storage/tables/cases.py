@@ -4,10 +4,10 @@ import re
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, Identity, Index, UniqueConstraint
+from sqlalchemy import ColumnElement, Computed, ForeignKey, Identity, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from flowops.domain import artifacts, effects, handoffs
+from flowops.domain import artifacts, effects, handoffs, sla
 from flowops.storage.tables.intake import Customer, Decision
 from flowops.storage.tables.people import User
 from flowops.storage.tables.row import Base, Serial
@@ -21,6 +21,17 @@ class Handoff(Base):
         Index("ix_handoffs_queue_status_due", "queue", "status", "sla_due_at"),
         Index("ix_handoffs_claimed_by", "claimed_by"),
         Index("ix_handoffs_customer_created", "customer_id", "created_at"),
+        Index("ix_handoffs_status_urgency", "status", "urgency", "sla_due_at"),
+        # What the sweeps look for: small, because what is over is not in them.
+        *(
+            Index(name, column, postgresql_where=text(where), sqlite_where=text(where))
+            for name, column, where in (
+                ("ix_handoffs_to_breach", "sla_due_at", "sla_breached_at IS NULL AND resolved_at IS NULL"),
+                ("ix_handoffs_to_warn", "sla_warn_at", "sla_warned_at IS NULL AND resolved_at IS NULL"),
+                ("ix_handoffs_to_expire", "claim_expires_at", "claim_expires_at IS NOT NULL"),
+                ("ix_handoffs_to_resume", "wait_until", "wait_until IS NOT NULL"),
+            )
+        ),
         {"sqlite_autoincrement": True},
     )
     prefix = "hnd"
@@ -42,19 +53,32 @@ class Handoff(Base):
     claimed_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
     claimed_at: Mapped[datetime | None]
     claim_expires_at: Mapped[datetime | None]
-    waiting_for: Mapped[str | None]
+    waiting_for: Mapped[handoffs.WaitingFor | None]
+    wait_until: Mapped[datetime | None]
     resolved_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
     resolved_at: Mapped[datetime | None]
     outcome: Mapped[handoffs.Outcome | None]
     outcome_notes: Mapped[str | None]
     duplicate_of: Mapped[str | None] = mapped_column(ForeignKey("handoffs.id"))
     sla_policy: Mapped[str | None]
-    sla_clock: Mapped[str | None]  # response | resolution
+    sla_clock: Mapped[sla.Clock | None]
     sla_started_at: Mapped[datetime | None]
-    sla_due_at: Mapped[datetime | None]
+    sla_due_at: Mapped[datetime | None]  # empty while the clock is paused, like the next
     sla_warn_at: Mapped[datetime | None]
+    sla_warned_at: Mapped[datetime | None]
+    sla_paused_at: Mapped[datetime | None]
     sla_breached_at: Mapped[datetime | None]
     risk_level: Mapped[str | None]
+    # For the order of the queue alone; a broken promise counts one step more.
+    urgency: Mapped[int] = mapped_column(
+        Computed(
+            "CASE priority WHEN 'urgent' THEN 3 WHEN 'high' THEN 2 WHEN 'medium' THEN 1 ELSE 0 END"
+            " + CASE WHEN sla_breached_at IS NULL THEN 0 ELSE 1 END"
+        )
+    )
+    risk: Mapped[int] = mapped_column(
+        Computed("CASE risk_level WHEN 'high' THEN 3 WHEN 'medium' THEN 2 WHEN 'low' THEN 1 ELSE 0 END")
+    )
     created_at: Mapped[datetime] = mapped_column(index=True)
     updated_at: Mapped[datetime]
 
@@ -73,6 +97,21 @@ class Handoff(Base):
         if number := re.fullmatch("H-([1-9][0-9]{0,14})", ref):
             return cls.number == int(number[1])
         return cls.id == (ref if re.fullmatch("hnd_[0-9a-z]+", ref) else None)
+
+
+class SlaMark(Base):
+    """What happened to a clock of a case; together they explain its deadline."""
+
+    __tablename__ = "sla_marks"
+    __table_args__ = (Index("ix_sla_marks_kind_clock", "kind", "clock", "priority"), {"sqlite_autoincrement": True})
+
+    position: Mapped[int] = mapped_column(Serial, Identity(start=1), primary_key=True)
+    handoff_id: Mapped[str] = mapped_column(ForeignKey("handoffs.id"), index=True)
+    at: Mapped[datetime]
+    kind: Mapped[sla.Kind]
+    clock: Mapped[sla.Clock]
+    priority: Mapped[handoffs.Priority]
+    due_at: Mapped[datetime]
 
 
 class Message(Base):
@@ -103,6 +142,21 @@ class Note(Base):
     author_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     text: Mapped[str]
     created_at: Mapped[datetime]
+
+    author: Mapped[User] = relationship(lazy="raise")
+
+
+class Draft(Base):
+    """The working text of a case's owner, as it was saved last."""
+
+    __tablename__ = "drafts"
+
+    handoff_id: Mapped[str] = mapped_column(ForeignKey("handoffs.id"), primary_key=True)
+    subject: Mapped[str]
+    body: Mapped[str]
+    version: Mapped[int]
+    saved_by: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    saved_at: Mapped[datetime]
 
     author: Mapped[User] = relationship(lazy="raise")
 
@@ -142,11 +196,32 @@ class Artifact(Base):
     created_at: Mapped[datetime]
 
 
+class ArtifactReview(Base):
+    """A person's judgement of an artifact; the latest one counts."""
+
+    __tablename__ = "artifact_reviews"
+    __table_args__ = (Index("ix_artifact_reviews_verdict", "verdict"),)
+    prefix = "rev"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    artifact_id: Mapped[str] = mapped_column(ForeignKey("artifacts.id"), index=True)
+    reviewer_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    verdict: Mapped[artifacts.Judgement]
+    reason: Mapped[str | None]
+    content: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime]
+
+    reviewer: Mapped[User] = relationship(lazy="raise")
+
+
 class Effect(Base):
     """A side effect on the world: proposed, approved, executing, done."""
 
     __tablename__ = "effects"
-    __table_args__ = (Index("ix_effects_status_created", "status", "created_at"),)
+    __table_args__ = (
+        Index("ix_effects_status_created", "status", "created_at"),
+        Index("ix_effects_status_expires", "status", "expires_at"),
+    )
     prefix = "eff"
 
     id: Mapped[str] = mapped_column(primary_key=True)

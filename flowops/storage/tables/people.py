@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flowops.domain import access
@@ -21,6 +21,7 @@ class User(Base):
     email: Mapped[str | None] = mapped_column(unique=True)  # lower case
     role: Mapped[access.Role]
     password_hash: Mapped[str | None]
+    notify: Mapped[bool] = mapped_column(default=True, server_default=true())  # by mail, of what needs them
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
 

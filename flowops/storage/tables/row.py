@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from sqlalchemy import BigInteger, Integer, MetaData
 from sqlalchemy.orm import DeclarativeBase
 
-from flowops.domain import access, artifacts, effects, handoffs, jobs
+from flowops.domain import access, artifacts, effects, handoffs, jobs, sla
 from flowops.storage.types import Json, UtcTime, enum, new_id
 
 # Tables that are not the business's record: a unit may change them without an audit entry.
@@ -35,14 +35,18 @@ class Base(DeclarativeBase):
         access.ActorKind: enum(access.ActorKind),
         access.Role: enum(access.Role),
         artifacts.Status: enum(artifacts.Status),
+        artifacts.Judgement: enum(artifacts.Judgement),
         effects.Status: enum(effects.Status),
         handoffs.Status: enum(handoffs.Status),
         handoffs.Priority: enum(handoffs.Priority),
         handoffs.Reason: enum(handoffs.Reason),
         handoffs.Outcome: enum(handoffs.Outcome),
         handoffs.Tier: enum(handoffs.Tier),
+        handoffs.WaitingFor: enum(handoffs.WaitingFor),
         jobs.Status: enum(jobs.Status),
         jobs.AttemptOutcome: enum(jobs.AttemptOutcome),
+        sla.Clock: enum(sla.Clock),
+        sla.Kind: enum(sla.Kind),
     }
 
     def __init__(self, **values: Any) -> None:
