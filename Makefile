@@ -5,10 +5,10 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format clean
+.PHONY: help demo test prove check format screenshots clean
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY)  ## seed a scratch database, start everything and print a sign-in link
 	@$(BIN)/flowops demo
@@ -17,6 +17,9 @@ test: check  ## check, then every test on SQLite, PostgreSQL and Chromium, and t
 	@chromium=$$($(BIN)/python tools/find_chromium.py) && \
 		FLOWOPS_CHROMIUM="$$chromium" $(BIN)/pytest -n 2 --dist loadscope
 	@$(BIN)/pytest -n 2 tests/api --live -k "not postgresql"
+
+prove: $(READY)  ## the long runs of the promises, with their figures
+	@$(BIN)/python -m tests.prove.deadlines
 
 check: $(READY)  ## format, lint, types and import contracts, without the tests
 	$(BIN)/ruff format --check .
@@ -27,6 +30,9 @@ check: $(READY)  ## format, lint, types and import contracts, without the tests
 format: $(READY)  ## rewrite the code the way `check` wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+screenshots: $(READY)  ## take the pictures of the README from the demo
+	@$(BIN)/python -m tools.screenshots
 
 clean:  ## remove the environment and every cache
 	rm -rf .venv dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import threading
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,12 +18,15 @@ from flowops.domain.access import SYSTEM, Actor
 from flowops.domain.facts import Asked, Records
 from flowops.domain.policy import Policy
 from flowops.gateways import accounts, billing, mail, records
+from flowops.queries import feed
 from flowops.settings import Settings
 from flowops.storage import migrate
 from flowops.storage.engine import Clock, Database
 from flowops.storage.sandbox import Sandbox
 from flowops.storage.unit import Unit, View, open_unit, open_view
 from flowops.tries import Tries
+
+STREAMS = 200  # of one process; what they tell is read once for all of them
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,9 @@ class App:
     generators: tuple[generator.Generator, ...]
     secret_key: bytes
     tries: Tries
+    changes: feed.Watch
+    streams: threading.Semaphore  # how many streams of changes may still be opened
+    stopping: threading.Event  # set when the process is to end, so that what has no end of its own ends too
 
     def unit(self, actor: Actor) -> AbstractContextManager[Unit]:
         """A transaction that may write, on behalf of this actor; the log's request id goes into its entries."""
@@ -99,6 +106,9 @@ def build(settings: Settings, clock: Clock | None = None) -> App:
         generators=(generator.extractive(settings.ai_timeout),),
         secret_key=_secret_key(settings),
         tries=Tries(),
+        changes=feed.Watch(),
+        streams=threading.Semaphore(STREAMS),
+        stopping=threading.Event(),
     )
 
 

@@ -8,7 +8,7 @@
     └── Unavailable   something outside this process did not answer; trying again may help
 
 A leaf is one situation. Its docstring is its message, filled with the facts it carries, and its class name in
-snake_case is the stable `code` clients see. HTTP numbers are given in `flowops.api.errors` alone.
+snake_case is the stable `code` clients see. HTTP numbers are given in `flowops.boundary` alone.
 """
 
 import re
@@ -130,7 +130,7 @@ class Expired(Conflict):
 
 
 class TooLate(Conflict):
-    """The effect is {status} and its undo window is over. Nothing was changed."""
+    """The effect is {status} and can no longer be called back. Nothing was changed."""
 
 
 class AboveLimit(Denied):
@@ -164,7 +164,7 @@ class NotPermitted(Denied):
 
 
 class CannotOwn(Conflict):
-    """{name} cannot own this case, which needs the permission {permission}. Nothing was changed."""
+    """{name} cannot own this case: {why}. Nothing was changed."""
 
 
 class TooManyTries(FlowOpsError):

@@ -8,6 +8,7 @@ import structlog
 from fastapi import Depends, FastAPI
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import Mount
@@ -15,7 +16,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from flowops import __version__, errors
-from flowops.api import artifacts, audit, documentation, effects, handoffs, intake, strict, system
+from flowops.api import (
+    artifacts,
+    audit,
+    bulk,
+    conversation,
+    documentation,
+    effects,
+    handoffs,
+    intake,
+    outbox,
+    ownership,
+    search,
+    strict,
+    system,
+)
 from flowops.api import errors as problems
 from flowops.app import App
 from flowops.console import pages
@@ -40,6 +55,8 @@ def create(app: App) -> Starlette:
             Middleware(ProxyHeadersMiddleware, trusted_hosts=list(app.settings.trusted_proxies)),
             Middleware(Frame),
         ],
+        # For a path that no mount takes, one with a line break in it for instance.
+        exception_handlers={HTTPException: problems.refused_by_the_framework},
     )
 
 
@@ -55,7 +72,8 @@ def api(app: App) -> FastAPI:
     )
     made.state.flowops = app
     problems.install(made)
-    for module in (intake, handoffs, effects, artifacts, audit, system, documentation):
+    of_cases = (search, handoffs, ownership, conversation, bulk)
+    for module in (intake, *of_cases, effects, artifacts, outbox, audit, system, documentation):
         made.include_router(module.router)
     return made
 
@@ -71,12 +89,15 @@ class Frame:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         request_id, began, status = secrets.token_hex(16), time.perf_counter(), 499
+        took: float | None = None
 
         async def named(message: Message) -> None:
-            nonlocal status
+            nonlocal status, took
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
+                if headers.get("Content-Type", "").startswith("text/event-stream"):
+                    took = time.perf_counter() - began  # how long its reader stays says nothing about us
                 headers["X-Request-Id"] = request_id
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
@@ -94,7 +115,7 @@ class Frame:
             else:
                 await self._app(scope, _replay(body, receive), named)
             finally:
-                took = time.perf_counter() - began
+                took = took or time.perf_counter() - began
                 route = getattr(scope.get("route"), "path", "none")
                 method = scope["method"] if scope["method"] in _METHODS else "other"
                 system.REQUEST_SECONDS.labels(method, route, str(status)).observe(took)

@@ -2,7 +2,7 @@
 
 Run as `python -m tests.worker_process [HABIT]...`; the settings come from the environment. A job of the topic
 `bell.ring` leaves one audit entry that names its bell. `dies-after-refund` kills the process between the provider's
-answer and our commit.
+answer and our commit. `sweeps` makes it watch over deadlines instead of delivering.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from flowops.domain import access, events
 from flowops.domain.money import Money
 from flowops.gateways.billing import Billing
 from flowops.gateways.receipts import Receipt
-from flowops.workers import handlers, loop
+from flowops.workers import handlers, loop, sla
 from tests.delivery import Ring
 
 
@@ -51,7 +51,7 @@ def main(*habits: str) -> None:
     app = application.build(settings.load())
     if "dies-after-refund" in habits:
         app = dataclasses.replace(app, billing=Dying(app.billing))
-    loop.run(app, stop)
+    (sla if "sweeps" in habits else loop).run(app, stop)
 
 
 if __name__ == "__main__":

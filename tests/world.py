@@ -2,15 +2,20 @@
 
 from typing import Any
 
+from sqlalchemy import select, update
+
+from flowops.actions import effects as actions
 from flowops.actions import execution, intake
 from flowops.app import App
 from flowops.domain.access import SYSTEM, Actor, Role
 from flowops.domain.facts import Asked, Message
-from flowops.queries import effects
+from flowops.queries import effects, handoffs
 from flowops.storage import tables
 from tests.cases import person
 from tests.conftest import NOW
 
+BIG = {"money": {"amount": 60_000, "currency": "EUR"}, "invoiceId": "inv_320"}  # of cust_132
+MIDDLE = {"money": {"amount": 25_000, "currency": "EUR"}, "invoiceId": "inv_330"}  # of cust_133
 REFUND = {"money": {"amount": 4900, "currency": "EUR"}, "invoiceId": "inv_123", "reason": "duplicate charge"}
 
 
@@ -43,3 +48,69 @@ def start(app: App, effect_id: str) -> bool:
     records = app.fetch(proposal.facts.asked)
     with app.unit(SYSTEM) as unit:
         return execution.start(unit, effect_id, records, app.policy, app.settings)
+
+
+def effect_of(app: App, request: tables.Request) -> tables.Effect:
+    """The effect a request came with."""
+    with app.view() as view:
+        found = effects.request(view, request.id).effect
+    assert found is not None
+    return found
+
+
+def proposed(app: App, caller: Actor, **other: Any) -> tables.Effect:
+    """An effect that waits for a person: the caller asked to escalate."""
+    return effect_of(app, receive(app, caller, **{"escalate": True, **other}))
+
+
+def propose(app: App, by: Actor, case_id: str, kind: str, params: dict[str, Any]) -> tables.Effect:
+    """Put up an effect in a case, as the API does."""
+    with app.view(by) as view:
+        asked = effects.proposal(handoffs.get(view, case_id).handoff, kind, params)
+    records = app.fetch(asked)
+    with app.unit(by) as unit:
+        return actions.propose(unit, case_id, asked, records, app.policy, app.settings)
+
+
+def approve(
+    app: App, by: Actor, effect: tables.Effect, sha256: str | None = None, read: str | None = None
+) -> tables.Effect:
+    """Approve an effect as it was when it was read, or with this hash, as the API does."""
+    with app.view() as view:
+        asked = effects.asked(view, effect.id)
+    records = app.fetch(asked)
+    answer = actions.Answer(sha256 or effect.content_sha256, read)
+    with app.unit(by) as unit:
+        return actions.approve(unit, effect.id, answer, records, app.policy, app.settings)
+
+
+def cancel(app: App, by: Actor, effect: tables.Effect) -> tables.Effect:
+    """Call an effect back."""
+    with app.unit(by) as unit:
+        return actions.cancel(unit, effect.id, app.settings)
+
+
+def decline(app: App, by: Actor, effect: tables.Effect) -> tables.Effect:
+    """Say no to an effect."""
+    with app.unit(by) as unit:
+        return actions.decline(unit, effect.id, "not ours", app.settings)
+
+
+def change_invoice(app: App, invoice_id: str = "inv_123", **values: Any) -> None:
+    """Let billing say something else from now on."""
+    rows = tables.SandboxInvoice
+    with app.database.writing() as connection:
+        connection.execute(update(rows).where(rows.id == invoice_id).values(**values))
+
+
+def now(app: App, effect: tables.Effect) -> tables.Effect:
+    """The effect as it is now."""
+    with app.view() as view:
+        return effects.get(view, effect.id).effect
+
+
+def events_of(app: App, effect: tables.Effect) -> list[str]:
+    """What happened to the effect, by the names in the log."""
+    with app.view() as view:
+        entries = select(tables.AuditEntry.event).where(tables.AuditEntry.effect_id == effect.id)
+        return list(view.session.scalars(entries.order_by(tables.AuditEntry.seq)))

@@ -1,18 +1,23 @@
-"""Side effects from proposal to receipt: an approval means exactly what was seen, and nothing runs on other facts."""
+"""Side effects until they are carried out: proposed, approved, declined, called back, expired.
+
+An approval means exactly what was seen.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from flowops import errors
-from flowops.actions import decisions, handoffs
+from flowops.actions import artifacts, decisions, handoffs
 from flowops.domain import effects as kinds
 from flowops.domain import events, jobs, times
-from flowops.domain.access import POLICY, ActorKind, Permission
+from flowops.domain.access import POLICY, SYSTEM, ActorKind, Permission
 from flowops.domain.effects import Approvals, Status
-from flowops.domain.facts import Asked, Facts, History, Records
+from flowops.domain.facts import Asked, Facts, History, Records, difference
+from flowops.domain.handoffs import Reason
+from flowops.domain.handoffs import Status as CaseStatus
 from flowops.domain.policy import Outcome, Policy, Verdict
 from flowops.settings import Settings
 from flowops.storage import tables
@@ -79,13 +84,16 @@ def propose(
     """Put up a side effect for a case; the owner may, or the service that opened it.
 
     `asked` is the proposer's word alone: what the first caller claimed about the customer is not held against it.
-    Raises `errors.Invalid` for an unknown kind or wrong parameters.
+    A reply that names the draft it was made of is its writer's judgement of that draft. Raises `errors.Invalid` for an
+    unknown kind, wrong parameters, or a draft that is none of this case.
     """
     if unit.actor.kind is ActorKind.SERVICE:
         handoff = handoffs.unresolved(unit, ref, version)
     else:
         handoff = handoffs.owned(unit, ref, lease=settings.claim_lease, version=version)
-    kinds.parse(asked.kind or "", asked.params)
+    params = kinds.parse(asked.kind or "", asked.params)
+    if isinstance(params, kinds.Reply) and params.artifact_id is not None:
+        artifacts.take_draft(unit, handoff, params.artifact_id, params.subject, params.body)
     request = unit.session.get_one(tables.Request, handoff.request_id, options=[joinedload(tables.Request.decision)])
     facts, verdict = decisions.decide(unit, asked, records, policy, settings, History())
     decision = decisions.keep(unit, "proposal", handoff.id, facts, verdict, policy)
@@ -157,20 +165,87 @@ def decline(unit: Unit, effect_id: str, reason: str, settings: Settings) -> tabl
     return effect
 
 
-def difference(before: Records, after: Records) -> tuple[dict[str, str], ...]:
-    """Field by field, what the records said when it was decided and what they say now, without fetch times."""
-    return tuple(
-        {"field": f"{name}.{key}", "before": str(old.get(key)), "after": str(new.get(key))}
-        for name in ("account", "invoice")
-        for old, new in [(_fields(before, name), _fields(after, name))]
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key)
+def cancel(unit: Unit, effect_id: str, settings: Settings) -> tables.Effect:
+    """Withdraw a proposal, or call an approved effect back within its undo window.
+
+    Whoever proposed it, approved it as it is now, or supervises may (NotPermitted). A case that was resolved on the
+    strength of it needs a person again. Raises TooLate once the window is over or the effect has come to an end.
+    """
+    effect, handoff = lock(unit, effect_id)
+    if effect.proposed_by != unit.actor.id and _approval(unit, effect) is None:
+        unit.actor.require(Permission.HANDOFFS_SUPERVISE)
+    if effect.status not in kinds.OPEN and not is_in_undo_window(unit, effect):
+        raise errors.TooLate(status=effect.status)
+    set_status(unit, effect, Status.CANCELLED)
+    effect.execute_after = None
+    unit.record(events.EffectCancelled(effect_id=effect.id, handoff_id=effect.handoff_id))
+    if handoff is not None:
+        if handoff.status is CaseStatus.RESOLVED:
+            handoffs.need_person(unit, handoff.id, Reason.OTHER, f"The approved {effect.kind} was called back.")
+        handoffs.stay(unit, handoff, lease=settings.claim_lease)
+        handoffs.touch(unit, handoff)
+    return effect
+
+
+def expire_due(unit: Unit, limit: int) -> int:
+    """Let effects that waited too long for a decision or their execution expire, at most `limit`; gives how many.
+
+    Those whose case or row somebody works on just now are left for the next time.
+    """
+    row = tables.Effect
+    due = and_(row.status.in_([*kinds.OPEN, Status.APPROVED]), row.expires_at <= unit.now)
+    found = unit.session.execute(select(row.id, row.handoff_id).where(due).order_by(row.expires_at).limit(limit)).all()
+    free = select(tables.Handoff).where(tables.Handoff.id.in_([each.handoff_id for each in found]))
+    cases = {handoff.id: handoff for handoff in unit.session.scalars(free.with_for_update(skip_locked=True))}
+    still = select(row).where(
+        row.id.in_([each.id for each in found]), due, or_(row.handoff_id.is_(None), row.handoff_id.in_(cases))
     )
+    expired = unit.session.scalars(still.with_for_update(skip_locked=True)).all()
+    for effect in expired:
+        expire(unit, effect, cases.get(effect.handoff_id or ""))
+    return len(expired)
 
 
-def _fields(records: Records, name: str) -> dict[str, object]:
-    record = getattr(records, name)
-    return record.dump() if record else {}
+def expire(unit: Unit, effect: tables.Effect, handoff: tables.Handoff | None) -> None:
+    """An effect that waited too long can no longer happen; a person is told when it had been approved."""
+    if effect.status is Status.APPROVED:
+        handoff = need_person(unit, effect, handoff, Reason.EFFECT_FAILED, "was approved but not carried out in time")
+    elif handoff is not None:
+        handoffs.touch(unit, handoff)
+    unit.record(events.EffectExpired(effect_id=effect.id, handoff_id=effect.handoff_id, was=effect.status), by=SYSTEM)
+    set_status(unit, effect, Status.EXPIRED)
+
+
+def need_person(
+    unit: Unit, effect: tables.Effect, handoff: tables.Handoff | None, issue: Reason, what: str, why: str = ""
+) -> tables.Handoff:
+    """Give the effect's case to a person, a new one if there was none.
+
+    `what` heads that one, with the effect as its subject; `why` may hold personal data.
+    """
+    title = f"The {effect.kind} {what}"
+    told = f"{title}: {why}" if why else f"{title}."
+    if handoff is not None:
+        return handoffs.need_person(unit, handoff.id, issue, told)
+    request = unit.session.get_one(tables.Request, effect.request_id, options=[joinedload(tables.Request.decision)])
+    handoff = handoffs.open(
+        unit,
+        request,
+        title=title,
+        reason=issue,
+        issues=[issue],
+        priority=Verdict.model_validate(request.decision.verdict).priority,
+        queue=request.queue,
+        channel=request.channel,
+    )
+    unit.record(events.IssueFound(handoff_id=handoff.id, issue=issue, why=told))
+    effect.handoff_id = handoff.id
+    return handoff
+
+
+def is_in_undo_window(unit: Unit, effect: tables.Effect) -> bool:
+    """Can this approved effect still be called back? Until then nobody carries it out."""
+    return effect.status is Status.APPROVED and effect.execute_after is not None and unit.now < effect.execute_after
 
 
 def lock(unit: Unit, effect_id: str) -> tuple[tables.Effect, tables.Handoff | None]:
@@ -226,8 +301,13 @@ def _refuse_unread(unit: Unit, handoff: tables.Handoff, read: str) -> None:
         raise errors.NewMessage(last_message_id=last.id, at=last.created_at)
 
 
+def _approval(unit: Unit, effect: tables.Effect) -> tables.Approval | None:
+    """What the actor said to the effect as it is now."""
+    return unit.session.get(tables.Approval, (effect.id, unit.actor.id, effect.revision))
+
+
 def _add_approval(unit: Unit, effect: tables.Effect) -> None:
-    if unit.session.get(tables.Approval, (effect.id, unit.actor.id, effect.revision)) is not None:
+    if _approval(unit, effect) is not None:
         raise errors.AlreadyDecided(status="approved by you")
     approval = tables.Approval(
         effect_id=effect.id,

@@ -1,17 +1,16 @@
 """Carries approved effects out: verified once more, started once, and nothing runs on other facts."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-
-from sqlalchemy.orm import joinedload
 
 from flowops import errors
 from flowops.actions import decisions, effects, handoffs
 from flowops.domain import effects as kinds
 from flowops.domain import events
 from flowops.domain.effects import Status
-from flowops.domain.facts import Facts, Records
+from flowops.domain.facts import Facts, Records, difference
 from flowops.domain.handoffs import Reason
-from flowops.domain.policy import Policy, Verdict
+from flowops.domain.policy import Outcome, Policy, Verdict
 from flowops.settings import Settings
 from flowops.storage import tables
 from flowops.storage.unit import Unit
@@ -31,27 +30,38 @@ def start(unit: Unit, effect_id: str, records: Records | None, policy: Policy, s
         return True
     if effect.status is not Status.APPROVED or records is None:
         return False
+    if effects.is_in_undo_window(unit, effect):
+        return False  # approved again since: its new job comes when nobody can call it back any more
     if effect.expires_at <= unit.now:
-        handoff = _case(unit, effect, handoff, Reason.EFFECT_FAILED, "the approval expired before it was carried out")
-        unit.record(events.EffectExpired(effect_id=effect.id, handoff_id=handoff.id, was=effect.status))
-        effects.set_status(unit, effect, Status.EXPIRED)
+        effects.expire(unit, effect, handoff)
         return False
     if records.errors:
         what, why = next(iter(records.errors.items()))
         raise errors.Unavailable(what=f"The {what} gateway", reason=why)
     before = Facts.model_validate(effect.decision.facts)
     facts, verdict = decisions.decide(unit, before.asked, records, policy, settings, before.history)
-    changed = effects.difference(before.records, records)
-    if facts.failed or kinds.content_sha256(effect.kind, effect.params, records) != effect.content_sha256:
-        fields = tuple(change["field"] for change in changed) or tuple(check.name for check in facts.failed)
-        why = f"Changed since approval: {', '.join(fields)}"
-        handoff = _case(unit, effect, handoff, Reason.VERIFICATION_FAILED, why)
+    same = kinds.content_sha256(effect.kind, effect.params, records) == effect.content_sha256
+    if facts.failed or not same or verdict.outcome is Outcome.DENY:
+        changed = difference(before.records, records)
+        handoff = effects.need_person(
+            unit,
+            effect,
+            handoff,
+            Reason.VERIFICATION_FAILED,
+            "is held: something changed since it was approved",
+            _explain(changed, facts, verdict),
+        )
         effects.rebind(unit, effect, facts, verdict, policy)
         effects.set_status(unit, effect, Status.HELD)
         effect.execute_after, effect.expires_at = None, unit.now + settings.proposal_expiry
+        fields = tuple(change["field"] for change in changed) or tuple(check.name for check in facts.failed)
         unit.record(
             events.EffectHeld(
-                effect_id=effect.id, handoff_id=handoff.id, content_sha256=effect.content_sha256, changed=fields
+                effect_id=effect.id,
+                handoff_id=handoff.id,
+                content_sha256=effect.content_sha256,
+                changed=fields,
+                difference=changed,
             )
         )
         return False
@@ -59,15 +69,20 @@ def start(unit: Unit, effect_id: str, records: Records | None, policy: Policy, s
     unit.record(
         events.EffectStarted(effect_id=effect.id, handoff_id=effect.handoff_id, content_sha256=effect.content_sha256)
     )
+    if handoff is not None:
+        handoffs.touch(unit, handoff)
     return True
 
 
 def put_back(unit: Unit, effect_id: str, why: str) -> None:
     """The provider certainly received nothing, so the effect waits as approved and will be verified again."""
-    effect, _ = effects.lock(unit, effect_id)
-    if effect.status is Status.EXECUTING:
-        effects.set_status(unit, effect, Status.APPROVED)
-        unit.record(events.EffectPutBack(effect_id=effect.id, handoff_id=effect.handoff_id, reason=why))
+    effect, handoff = effects.lock(unit, effect_id)
+    if effect.status is not Status.EXECUTING:
+        return
+    effects.set_status(unit, effect, Status.APPROVED)
+    unit.record(events.EffectPutBack(effect_id=effect.id, handoff_id=effect.handoff_id, reason=why))
+    if handoff is not None:
+        handoffs.touch(unit, handoff)
 
 
 def finish(unit: Unit, effect_id: str, reference: str, at: datetime) -> None:
@@ -100,7 +115,7 @@ def fail(unit: Unit, effect_id: str, why: str) -> None:
     effect, handoff = effects.lock(unit, effect_id)
     if effect.status is not Status.EXECUTING:
         return
-    handoff = _case(unit, effect, handoff, Reason.EFFECT_FAILED, f"The {effect.kind} failed: {why}")
+    handoff = effects.need_person(unit, effect, handoff, Reason.EFFECT_FAILED, "failed", why)
     effects.set_status(unit, effect, Status.FAILED)
     effect.error = why
     unit.record(events.EffectFailed(effect_id=effect.id, handoff_id=handoff.id, kind=effect.kind, error=why))
@@ -113,23 +128,13 @@ def strand(unit: Unit, effect_id: str, why: str) -> None:
     """
     effect, handoff = effects.lock(unit, effect_id)
     if effect.status in {Status.APPROVED, Status.EXECUTING}:
-        _case(unit, effect, handoff, Reason.EFFECT_FAILED, f"The {effect.kind} is {effect.status} and stuck: {why}")
+        effects.need_person(unit, effect, handoff, Reason.EFFECT_FAILED, f"is {effect.status} and stuck", why)
 
 
-def _case(unit: Unit, effect: tables.Effect, handoff: tables.Handoff | None, issue: Reason, why: str) -> tables.Handoff:
-    """The effect's case, made to need a person again; opened if there was none."""
-    if handoff is not None:
-        return handoffs.need_person(unit, handoff.id, issue, why)
-    request = unit.session.get_one(tables.Request, effect.request_id, options=[joinedload(tables.Request.decision)])
-    handoff = handoffs.open(
-        unit,
-        request,
-        title=f"{effect.kind.capitalize()}: {why}"[:200],
-        reason=issue,
-        issues=[issue],
-        priority=Verdict.model_validate(request.decision.verdict).priority,
-        queue=request.queue,
-        channel=request.channel,
-    )
-    effect.handoff_id = handoff.id
-    return handoff
+def _explain(changed: Sequence[Mapping[str, str]], facts: Facts, verdict: Verdict) -> str:
+    """What keeps an approved effect from being carried out, field by field, for whoever has to decide again."""
+    said = [f"{change['field']} was {change['before']} and is {change['after']}" for change in changed]
+    said += [f"{check.name} expects {check.expected} and finds {check.actual}" for check in facts.failed]
+    if verdict.outcome is Outcome.DENY:
+        said.append(f"policy denies it: {verdict.reason}")
+    return "; ".join(said)

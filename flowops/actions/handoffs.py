@@ -1,4 +1,4 @@
-"""Cases and who owns them: opened, claimed for a while, noted upon, released, resolved, and in need of a person again.
+"""Cases: opened, found and locked, given a priority, resolved and opened again; and what the rules of ownership are.
 
 Every function that takes a `ref` (an id or a number such as H-12) locks the case first and, where `version` is given,
 refuses with StaleVersion when the caller has seen another one.
@@ -13,11 +13,14 @@ from sqlalchemy.orm import selectinload
 from flowops import errors
 from flowops.actions import sla
 from flowops.domain import effects, events, jobs, times
-from flowops.domain.access import ActorKind, Permission
-from flowops.domain.handoffs import Outcome, Priority, Reason, Status, Tier, Verb, move
+from flowops.domain.access import Permission
+from flowops.domain.handoffs import Outcome, Priority, Reason, Status, Tier, Verb
+from flowops.domain.handoffs import move as moved
 from flowops.domain.sla import Clock
 from flowops.storage import tables
 from flowops.storage.unit import Unit
+
+LOOK = timedelta(minutes=15)  # how long the owner of a case that waited has for what it needs them for now
 
 
 def open(  # noqa: A001 - the verb of the domain, always called qualified
@@ -72,7 +75,7 @@ def open(  # noqa: A001 - the verb of the domain, always called qualified
             issues=tuple(issues),
             priority=priority,
             queue=queue,
-            sla_due_at=times.rfc3339(handoff.sla_due_at) if handoff.sla_due_at else None,
+            sla_due_at=times.rfc3339(handoff.sla_due_at),
         )
     )
     unit.enqueue(jobs.GenerateArtifact(handoff_id=handoff.id, kind="handoff_summary.v1"))
@@ -103,59 +106,28 @@ def owned(unit: Unit, ref: str, *, lease: timedelta, version: int | None = None)
     Raises AlreadyResolved, NotClaimed, NotOwner or ClaimExpired otherwise.
     """
     handoff = unresolved(unit, ref, version)
-    _refuse_others(unit, handoff)
-    _extend(unit, handoff, lease)
+    refuse_others(unit, handoff)
+    extend(unit, handoff, lease)
     return handoff
 
 
-def claim(unit: Unit, ref: str, *, lease: timedelta, version: int | None = None) -> tables.Handoff:
-    """Make a case the actor's own for the length of the lease; the owner's second claim extends it.
+def joined(unit: Unit, ref: str, *, lease: timedelta, version: int | None = None) -> tables.Handoff:
+    """The case, for whoever adds something to it, the owner or not; of an owner the claim is extended.
 
-    A claim that has run out can be taken by anyone. The first claim keeps the promise of a response and starts the
-    clock of the resolution. Raises AlreadyClaimed, AlreadyResolved, or CannotOwn when the case needs another role.
+    A late owner is refused with ClaimExpired: they may still believe that the case is theirs.
     """
-    handoff = unresolved(unit, ref, version)
-    _refuse_unfit(unit, handoff)
-    if handoff.status is Status.CLAIMED and not _is_late(handoff, unit.now):
-        if handoff.claimed_by != unit.actor.id:
-            raise errors.AlreadyClaimed(**_owner(handoff))
-        expires_at = _extend(unit, handoff, lease)
-        unit.record(events.ClaimExtended(handoff_id=handoff.id, claim_expires_at=times.rfc3339(expires_at)))
-        return handoff
-    late_owner = handoff.claimed_by
-    _move(handoff, Verb.CLAIM)
-    handoff.owner = unit.session.get_one(tables.User, unit.actor.id)
-    handoff.claimed_by, handoff.claimed_at = handoff.owner.id, unit.now
-    handoff.claim_expires_at = unit.now + lease
-    if handoff.sla_clock == Clock.RESPONSE:
-        sla.start(unit, handoff, Clock.RESOLUTION)
-    touch(unit, handoff)
-    unit.record(
-        events.HandoffClaimed(
-            handoff_id=handoff.id,
-            claim_expires_at=times.rfc3339(handoff.claim_expires_at),
-            expired_claim_of=late_owner,
-        )
-    )
+    handoff = find(unit, ref, version)
+    if handoff.status is Status.CLAIMED and handoff.claimed_by == unit.actor.id:
+        _refuse_late(unit, handoff)
+        extend(unit, handoff, lease)
+    refuse_returned(unit, handoff)
     return handoff
 
 
 def stay(unit: Unit, handoff: tables.Handoff, *, lease: timedelta) -> None:
     """Extend the claim of an owner who acts on what belongs to their case; everybody else's acts leave it as it is."""
-    if handoff.claimed_by == unit.actor.id and not _is_late(handoff, unit.now):
-        _extend(unit, handoff, lease)
-
-
-def release(unit: Unit, ref: str, *, version: int | None = None) -> tables.Handoff:
-    """Give a case back to the queue: its owner may, and a supervisor; its clock goes on."""
-    handoff = find(unit, ref, version)
-    _refuse_others(unit, handoff, supervisor_may=True)
-    owner_id = handoff.claimed_by or ""
-    _move(handoff, Verb.RELEASE)
-    _disown(handoff)
-    touch(unit, handoff)
-    unit.record(events.HandoffReleased(handoff_id=handoff.id, owner_id=owner_id))
-    return handoff
+    if handoff.claimed_by == unit.actor.id and not is_late(handoff, unit.now):
+        extend(unit, handoff, lease)
 
 
 def resolve(
@@ -168,15 +140,15 @@ def resolve(
     """
     unit.actor.require(Permission.HANDOFFS_RESOLVE)
     handoff = unresolved(unit, ref, version)
-    _refuse_others(unit, handoff, supervisor_may=True)
+    refuse_others(unit, handoff, supervisor_may=True)
     _refuse_open_effects(unit, handoff)
     handoff.duplicate_of = _original(unit, handoff, outcome, duplicate_of)
     sla.stop(unit, handoff)
-    _move(handoff, Verb.RESOLVE)
+    move(handoff, Verb.RESOLVE)
     handoff.resolver = unit.session.get_one(tables.User, unit.actor.id)
     handoff.resolved_by, handoff.resolved_at = handoff.resolver.id, unit.now
     handoff.outcome, handoff.outcome_notes = outcome, notes
-    handoff.claim_expires_at = None
+    handoff.claim_expires_at = handoff.waiting_for = handoff.wait_until = None
     touch(unit, handoff)
     unit.record(
         events.HandoffResolved(
@@ -186,22 +158,53 @@ def resolve(
     return handoff
 
 
-def note(unit: Unit, ref: str, text: str, *, lease: timedelta, version: int | None = None) -> tables.Handoff:
-    """Write an internal note on a case; whoever works on cases may, and the owner's claim is extended by it."""
+def reopen(unit: Unit, ref: str, reason: str, *, version: int | None = None) -> tables.Handoff:
+    """Take up a resolved case again, for anybody to claim; whoever works on cases may. Raises NotResolved."""
     unit.actor.require(Permission.HANDOFFS_WORK)
     handoff = find(unit, ref, version)
-    if handoff.status is Status.CLAIMED and handoff.claimed_by == unit.actor.id:
-        _refuse_late(unit, handoff)
-        _extend(unit, handoff, lease)
-    row = tables.Note(handoff_id=handoff.id, author_id=unit.actor.id, text=text, created_at=unit.now)
-    unit.session.add(row)
+    if handoff.status is not Status.RESOLVED:
+        raise errors.NotResolved(status=handoff.status)
+    open_again(unit, handoff, "by_hand", reason)
     touch(unit, handoff)
-    unit.record(events.NoteAdded(handoff_id=handoff.id, note_id=row.id, text=text))
     return handoff
 
 
+def set_priority(
+    unit: Unit, ref: str, priority: Priority, reason: str, *, version: int | None = None
+) -> tables.Handoff:
+    """Make a case more or less urgent, and move our deadline with it; a supervisor may.
+
+    The priority it has already changes nothing.
+    """
+    unit.actor.require(Permission.HANDOFFS_SUPERVISE)
+    handoff = unresolved(unit, ref, version)
+    if priority is not handoff.priority:
+        prioritise(unit, handoff, priority, reason)
+        touch(unit, handoff)
+    return handoff
+
+
+def prioritise(unit: Unit, handoff: tables.Handoff, priority: Priority, reason: str) -> None:
+    """Give a case another priority and the deadline that goes with it; both deadlines are recorded."""
+    before, due_before = handoff.priority, handoff.sla_due_at
+    sla.aim(unit, handoff, priority)
+    unit.record(
+        events.PriorityChanged(
+            handoff_id=handoff.id,
+            before=before,
+            after=priority,
+            sla_due_before=times.rfc3339(due_before),
+            sla_due_at=times.rfc3339(handoff.sla_due_at),
+            reason=reason,
+        )
+    )
+
+
 def need_person(unit: Unit, handoff_id: str, issue: Reason, why: str) -> tables.Handoff:
-    """Give a case one more reason for a person to look; a resolved one is opened again and promised a response."""
+    """Give a case one more reason for a person to look.
+
+    A resolved one is opened again and promised a response; a waiting one waits no longer, or nobody would see it.
+    """
     handoff = _lock(unit, tables.Handoff.id == handoff_id)
     if handoff is None:
         raise errors.NotFound(kind="handoff", id=handoff_id)
@@ -209,15 +212,32 @@ def need_person(unit: Unit, handoff_id: str, issue: Reason, why: str) -> tables.
         handoff.issues = [reason for reason in Reason if reason in {*handoff.issues, issue}]
     unit.record(events.IssueFound(handoff_id=handoff.id, issue=issue, why=why))
     if handoff.status is Status.RESOLVED:
-        _move(handoff, Verb.REOPEN)
-        _disown(handoff)
-        if handoff.sla_policy == sla.OURS:
-            sla.start(unit, handoff, Clock.RESPONSE)
-        handoff.resolver = handoff.resolved_by = handoff.resolved_at = None
-        handoff.outcome = handoff.outcome_notes = handoff.duplicate_of = None
-        unit.record(events.HandoffReopened(handoff_id=handoff.id, reason=issue))
+        open_again(unit, handoff, issue)
+    end_wait(unit, handoff, issue, LOOK)
     touch(unit, handoff)
     return handoff
+
+
+def open_again(unit: Unit, handoff: tables.Handoff, reason: str, why: str | None = None) -> None:
+    """Put a resolved case back into the queue, with a promise that runs; `why` is in somebody's own words."""
+    sla.restart(unit, handoff)  # first: that it was resolved tells it whether the deadline was kept
+    move(handoff, Verb.REOPEN)
+    disown(handoff)
+    handoff.resolver = handoff.resolved_by = handoff.resolved_at = None
+    handoff.outcome = handoff.outcome_notes = handoff.duplicate_of = None
+    unit.record(events.HandoffReopened(handoff_id=handoff.id, reason=reason, why=why))
+
+
+def end_wait(unit: Unit, handoff: tables.Handoff, because: str, lease: timedelta | None = None) -> None:
+    """Let the clock of a waiting case run again, and with `lease` its owner's claim; others are left as they are."""
+    if handoff.waiting_for is None:
+        return
+    sla.resume(unit, handoff)
+    handoff.waiting_for = handoff.wait_until = None
+    handoff.claim_expires_at = unit.now + lease if lease else None
+    unit.record(
+        events.HandoffResumed(handoff_id=handoff.id, because=because, sla_due_at=times.rfc3339(handoff.sla_due_at))
+    )
 
 
 def touch(unit: Unit, handoff: tables.Handoff) -> None:
@@ -237,30 +257,84 @@ def _lock(unit: Unit, which: ColumnElement[bool]) -> tables.Handoff | None:
     )
 
 
-def _is_late(handoff: tables.Handoff, now: datetime) -> bool:
+def is_late(handoff: tables.Handoff, now: datetime) -> bool:
+    """Has the claim run out? That of a waiting case does not."""
     return handoff.claim_expires_at is not None and handoff.claim_expires_at <= now
 
 
-def _refuse_unfit(unit: Unit, handoff: tables.Handoff) -> None:
-    needed = Permission.HANDOFFS_SUPERVISE if handoff.tier is Tier.SUPERVISOR else Permission.HANDOFFS_WORK
-    if unit.actor.kind is not ActorKind.PERSON or not unit.actor.may(needed):
-        raise errors.CannotOwn(name=unit.actor.name, permission=needed)
+def refuse_others(unit: Unit, handoff: tables.Handoff, *, supervisor_may: bool = False) -> None:
+    """Let nobody pass but the owner in time, and where that is meant a supervisor for somebody else's claim.
 
-
-def _refuse_others(unit: Unit, handoff: tables.Handoff, *, supervisor_may: bool = False) -> None:
-    """Let nobody pass but the owner in time, and where that is meant a supervisor for somebody else's claim."""
+    Raises NotClaimed, NotOwner or ClaimExpired.
+    """
+    refuse_returned(unit, handoff)
     if handoff.status is not Status.CLAIMED:
         raise errors.NotClaimed()
     if handoff.claimed_by == unit.actor.id:
         _refuse_late(unit, handoff)
     elif not (supervisor_may and unit.actor.may(Permission.HANDOFFS_SUPERVISE)):
-        raise errors.NotOwner(**_owner(handoff))
+        raise errors.NotOwner(**owner(handoff))
+
+
+def refuse_returned(unit: Unit, handoff: tables.Handoff) -> None:
+    """Tell a late owner that their claim ended (ClaimExpired), also once the case was returned to the queue.
+
+    Whether the sweep has come by then shall make no difference to them; a claim, by whomever, ends the matter.
+    """
+    if handoff.status is not Status.PENDING:
+        return
+    entry = tables.AuditEntry
+    back = (events.HandoffReleased, events.HandoffEscalated, events.HandoffReopened, events.ClaimExpired)
+    last = unit.session.scalar(
+        select(entry)
+        .where(entry.handoff_id == handoff.id, entry.event.in_([event.name for event in back]))
+        .order_by(entry.seq.desc())
+        .limit(1)
+    )
+    if last and last.event == events.ClaimExpired.name and last.data["owner_id"] == unit.actor.id:
+        raise _expired(datetime.fromisoformat(last.data["claim_expires_at"]))
+
+
+def extend(unit: Unit, handoff: tables.Handoff, lease: timedelta) -> None:
+    """Let the claim last for the lease from now, if it would end earlier; no claim runs while a case waits."""
+    if handoff.waiting_for is None:
+        handoff.claim_expires_at = max(handoff.claim_expires_at or unit.now, unit.now + lease)
+
+
+def move(handoff: tables.Handoff, verb: Verb) -> None:
+    """Change the status as the table of moves says; Conflict where it does not."""
+    status = moved(handoff.status, verb)
+    if status is None:
+        raise errors.Conflict(kind="handoff")
+    handoff.status = status
+
+
+def disown(handoff: tables.Handoff) -> None:
+    """Take the case from its owner."""
+    handoff.owner = handoff.claimed_by = handoff.claimed_at = handoff.claim_expires_at = None
+
+
+def owner(handoff: tables.Handoff) -> dict[str, Any]:
+    """Who owns the case since when, as the facts of an error."""
+    owner, since = handoff.owner, handoff.claimed_at
+    assert owner is not None
+    assert since is not None
+    return {
+        "name": owner.name,
+        "at": times.in_words(since),
+        "claimed_by": {"id": owner.id, "name": owner.name},
+        "claimed_at": since,
+        "claim_expires_at": handoff.claim_expires_at,
+    }
 
 
 def _refuse_late(unit: Unit, handoff: tables.Handoff) -> None:
-    at = handoff.claim_expires_at
-    if at is not None and _is_late(handoff, unit.now):
-        raise errors.ClaimExpired(at=times.in_words(at), claim_expires_at=at)
+    if handoff.claim_expires_at is not None and is_late(handoff, unit.now):
+        raise _expired(handoff.claim_expires_at)
+
+
+def _expired(at: datetime) -> errors.ClaimExpired:
+    return errors.ClaimExpired(at=times.in_words(at), claim_expires_at=at)
 
 
 def _refuse_open_effects(unit: Unit, handoff: tables.Handoff) -> None:
@@ -288,37 +362,6 @@ def _original(unit: Unit, handoff: tables.Handoff, outcome: Outcome, ref: str | 
     if other.id == handoff.id:
         raise errors.Invalid(reason="A case is no duplicate of itself. Nothing was changed; name the other case.")
     return other.id
-
-
-def _move(handoff: tables.Handoff, verb: Verb) -> None:
-    status = move(handoff.status, verb)
-    if status is None:
-        raise errors.Conflict(kind="handoff")
-    handoff.status = status
-
-
-def _extend(unit: Unit, handoff: tables.Handoff, lease: timedelta) -> datetime:
-    expires_at = max(handoff.claim_expires_at or unit.now, unit.now + lease)
-    handoff.claim_expires_at = expires_at
-    return expires_at
-
-
-def _disown(handoff: tables.Handoff) -> None:
-    handoff.owner = handoff.claimed_by = handoff.claimed_at = handoff.claim_expires_at = None
-
-
-def _owner(handoff: tables.Handoff) -> dict[str, Any]:
-    """Who owns the case since when, as the facts of an error."""
-    owner, since = handoff.owner, handoff.claimed_at
-    assert owner is not None
-    assert since is not None
-    return {
-        "name": owner.name,
-        "at": times.in_words(since),
-        "claimed_by": {"id": owner.id, "name": owner.name},
-        "claimed_at": since,
-        "claim_expires_at": handoff.claim_expires_at,
-    }
 
 
 def _already_resolved(handoff: tables.Handoff) -> errors.AlreadyResolved:

@@ -62,6 +62,22 @@ def change_role(unit: Unit, user_id: str, role: Role) -> tables.User:
     return user
 
 
+def set_queues(unit: Unit, user_id: str, queues: Iterable[str]) -> tables.User:
+    """Let a person or service see these queues and no other, at once; a queue nobody had before begins to exist.
+
+    Cases of a queue they lose stay theirs until released, assigned or resolved.
+    """
+    user, names = _find(unit, user_id), _existing(unit, queues)
+    member = tables.QueueMember
+    before = unit.session.scalars(select(member.queue).where(member.user_id == user_id).order_by(member.queue)).all()
+    if names == list(before):
+        return user
+    unit.session.execute(delete(member).where(member.user_id == user_id, member.queue.not_in(names)))
+    unit.session.add_all(member(user_id=user_id, queue=name) for name in names if name not in before)
+    unit.record(events.QueuesSet(user_id=user_id, before=tuple(before), after=tuple(names)))
+    return user
+
+
 def disable(unit: Unit, user_id: str) -> tables.User:
     """End a person's or service's access now: sessions, links and tokens die. A repeat changes nothing.
 
@@ -73,6 +89,17 @@ def disable(unit: Unit, user_id: str) -> tables.User:
         user.disabled_at = unit.now
         _end_sessions(unit, user)
         unit.record(events.UserDisabled(user_id=user.id))
+    return user
+
+
+def set_notify(unit: Unit, user_id: str, by_mail: bool) -> tables.User:
+    """Choose whether a person is told by mail of what needs them. A repeat changes nothing."""
+    user = _find(unit, user_id)
+    if user.kind is not ActorKind.PERSON:
+        raise errors.Invalid(reason="A service gets no mail. Nothing was changed; name a person.")
+    if user.notify is not by_mail:
+        user.notify = by_mail
+        unit.record(events.NotificationsSet(user_id=user.id, by_mail=by_mail))
     return user
 
 
@@ -167,15 +194,24 @@ def sign_out(unit: Unit, secret: str) -> None:
         unit.record(events.SignedOut(user_id=user_id))
 
 
+def sign_out_everywhere(unit: Unit, user_id: str) -> None:
+    """End every session and link of a person; one who has none is left in peace."""
+    if _end_sessions(unit, _find(unit, user_id)):
+        unit.record(events.SignedOut(user_id=user_id))
+
+
+def supervisors(unit: Unit, queue: str) -> list[str]:
+    """The ids of those who supervise a queue and can act, in a fixed order."""
+    user, member = tables.User, tables.QueueMember
+    query = select(user.id).join(member, member.user_id == user.id).order_by(user.id)
+    ids = unit.session.scalars(
+        query.where(member.queue == queue, user.role == Role.SUPERVISOR, user.disabled_at.is_(None))
+    )
+    return list(ids)
+
+
 def _add(unit: Unit, user: tables.User, queues: Iterable[str]) -> tables.User:
-    names = sorted(set(queues))
-    for name in names:
-        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", name):
-            reason = f"{name[:40]!r} names no queue: up to 40 lower case letters, digits, - and _. Nobody was added."
-            raise errors.Invalid(reason=reason)
-        if unit.session.get(tables.Queue, name) is None:
-            unit.session.add(tables.Queue(name=name, created_at=unit.now))
-            unit.record(events.QueueAdded(queue=name))
+    names = _existing(unit, queues)
     user.created_at = unit.now
     unit.session.add(user)
     try:
@@ -189,6 +225,18 @@ def _add(unit: Unit, user: tables.User, queues: Iterable[str]) -> tables.User:
         )
     )
     return user
+
+
+def _existing(unit: Unit, queues: Iterable[str]) -> list[str]:
+    names = sorted(set(queues))
+    for name in names:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", name):
+            reason = f"{name[:40]!r} names no queue: up to 40 lower case letters, digits, - and _. Nothing was changed."
+            raise errors.Invalid(reason=reason)
+        if unit.session.get(tables.Queue, name) is None:
+            unit.session.add(tables.Queue(name=name, created_at=unit.now))
+            unit.record(events.QueueAdded(queue=name))
+    return names
 
 
 def _checked(name: str) -> str:
@@ -235,6 +283,10 @@ def _begin_session(unit: Unit, user: tables.User, by: str) -> str:
     return secret
 
 
-def _end_sessions(unit: Unit, user: tables.User) -> None:
-    for table in (tables.BrowserSession, tables.SignInLink):
-        unit.session.execute(delete(table).where(table.user_id == user.id))
+def _end_sessions(unit: Unit, user: tables.User) -> bool:
+    """Whether there were any."""
+    ended = [
+        unit.session.scalars(delete(table).where(table.user_id == user.id).returning(table.sha256)).all()
+        for table in (tables.BrowserSession, tables.SignInLink)
+    ]
+    return any(ended)

@@ -3,18 +3,17 @@
 Every function takes a case that its caller has locked, and none raises the case's version: that is the caller's.
 """
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
 from flowops.domain import events, jobs, sla, times
 from flowops.domain.access import SYSTEM
 from flowops.domain.handoffs import Priority, Reason
-from flowops.domain.sla import Clock, Kind, Mark
+from flowops.domain.sla import CALLERS, OURS, Clock, Kind, Mark
 from flowops.storage import tables
 from flowops.storage.unit import Unit
-
-OURS, CALLERS = "default", "caller"  # whose promise it is; the caller's names a moment, so no priority moves it
 
 
 def start(unit: Unit, handoff: tables.Handoff, clock: Clock, due_at: datetime | None = None) -> None:
@@ -23,7 +22,7 @@ def start(unit: Unit, handoff: tables.Handoff, clock: Clock, due_at: datetime | 
     handoff.sla_policy = CALLERS if due_at else OURS
     handoff.sla_clock, handoff.sla_started_at = clock, unit.now
     handoff.sla_paused_at = handoff.sla_warned_at = handoff.sla_breached_at = None
-    _aim(handoff, due_at or sla.due_at(handoff.priority, clock, unit.now), unit.now)
+    _aim(handoff, unit.now, (due_at or sla.due_at(handoff.priority, clock, unit.now)) - unit.now)
     _mark(unit, handoff, Kind.STARTED)
 
 
@@ -38,23 +37,26 @@ def pause(unit: Unit, handoff: tables.Handoff) -> None:
 def resume(unit: Unit, handoff: tables.Handoff) -> None:
     """Count again: the deadline moves by the time that was paused; a clock that is not paused is left alone."""
     if handoff.sla_paused_at is not None:
-        found = marks(unit, handoff)
-        _aim(handoff, unit.now + sla.left(found, unit.now), unit.now - sla.spent(found, unit.now))
+        run = _run(unit, handoff)
+        _aim(handoff, unit.now, sla.left(run, unit.now), sla.spent(run, unit.now))
         handoff.sla_paused_at = None
         _mark(unit, handoff, Kind.RESUMED)
 
 
 def aim(unit: Unit, handoff: tables.Handoff, priority: Priority) -> None:
-    """Give the case another priority and our deadline for it: from the same start, and never before this moment."""
+    """Give the case another priority and our deadline for it: from the same start, and never before this moment.
+
+    It is warned of anew, because the deadline moved; but a promise that was broken stays broken.
+    """
     settle(unit, handoff)
     handoff.priority = priority
-    if handoff.sla_policy != OURS or handoff.sla_clock is None or handoff.sla_started_at is None:
+    if handoff.sla_policy != OURS:
         return
-    at = handoff.sla_paused_at or unit.now  # a pause that lasts is added when it ends
-    paused = sla.spent(marks(unit, handoff), at, counted=False)
-    due_at = max(at, sla.due_at(priority, handoff.sla_clock, handoff.sla_started_at, paused))
-    handoff.sla_warned_at = None
-    _aim(handoff, due_at, handoff.sla_started_at + paused)
+    run = _run(unit, handoff)
+    if handoff.sla_breached_at is None:
+        handoff.sla_warned_at = None
+    left, spent = sla.left_under(run, priority, unit.now), sla.spent(run, unit.now)
+    _aim(handoff, sla.reached(run, unit.now), left, spent)
     _mark(unit, handoff, Kind.RETARGETED)
     if handoff.sla_paused_at is not None:
         handoff.sla_due_at = handoff.sla_warn_at = None
@@ -68,6 +70,17 @@ def stop(unit: Unit, handoff: tables.Handoff) -> None:
         _mark(unit, handoff, Kind.STOPPED)
 
 
+def restart(unit: Unit, handoff: tables.Handoff) -> None:
+    """A resolved case needs a person again: we promise a response anew, and the caller's deadline stands as it did.
+
+    To be called while the case is still marked as resolved, so that the time in between is held against nobody.
+    """
+    if handoff.sla_policy == OURS:
+        start(unit, handoff, Clock.RESPONSE)
+    elif handoff.sla_clock is not None:
+        _mark(unit, handoff, Kind.RESUMED)
+
+
 def settle(unit: Unit, handoff: tables.Handoff) -> None:
     """Mark the breach of a deadline that has passed, before anything happens to its clock; once for each clock.
 
@@ -79,6 +92,7 @@ def settle(unit: Unit, handoff: tables.Handoff) -> None:
     if not sla.is_breached(due_at, unit.now):
         return
     handoff.sla_breached_at = unit.now
+    handoff.sla_warned_at = handoff.sla_warned_at or unit.now  # there is nothing left to warn of
     _mark(unit, handoff, Kind.BREACHED)
     _find_risk(handoff)
     event = events.SlaBreached(
@@ -103,12 +117,18 @@ def marks(unit: Unit, handoff: tables.Handoff) -> list[Mark]:
     """What happened to the clocks of a case, oldest first."""
     row = tables.SlaMark
     rows = unit.session.scalars(select(row).where(row.handoff_id == handoff.id).order_by(row.position))
-    return [Mark(m.at, m.kind, m.clock, m.priority, m.due_at) for m in rows]
+    return [row.value for row in rows]
 
 
-def _aim(handoff: tables.Handoff, due_at: datetime, counted_from: datetime) -> None:
-    handoff.sla_due_at = due_at
-    handoff.sla_warn_at = sla.warn_at(due_at, due_at - counted_from)
+def _run(unit: Unit, handoff: tables.Handoff) -> Sequence[Mark]:
+    """The marks of the clock that runs, or ran last."""
+    *_, last = sla.runs(marks(unit, handoff))
+    return last
+
+
+def _aim(handoff: tables.Handoff, at: datetime, left: timedelta, spent: timedelta = timedelta(0)) -> None:
+    handoff.sla_due_at = at + left
+    handoff.sla_warn_at = sla.warn_at(at + left, spent + left)
 
 
 def _mark(unit: Unit, handoff: tables.Handoff, kind: Kind) -> None:

@@ -1,43 +1,45 @@
 """What the assistant wrote, to be read and asked for; nothing here lets it act."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 
 from flowops import errors
 from flowops.actions import artifacts as actions
-from flowops.api import schemas
+from flowops.api import bodies, schemas
 from flowops.api.deps import PUBLIC, Answer, App, Write, requires, writes
 from flowops.domain import artifacts as kinds
 from flowops.domain.access import Actor, Permission
 from flowops.queries import artifacts, handoffs
 
 if TYPE_CHECKING:
-    from flowops.storage.unit import Unit
+    from flowops.storage.tables import Artifact
+    from flowops.storage.unit import Unit, View
 
 router = APIRouter(tags=["artifacts"])
 CanRead = Annotated[Actor, requires(Permission.CASES_READ, Permission.CASES_READ_OWN)]
 CanAsk = Annotated[Write, writes(Permission.HANDOFFS_WORK)]
-SUMMARY = "handoff_summary.v1"
+Name = Literal["summary", "draft", "risk", "resolution"]
 
 
-@router.post("/handoffs/{ref}/ai/summary", status_code=202, response_model=schemas.Queued)
-def ask_for_summary(ref: str, write: CanAsk) -> Response:
-    """Ask for a new summary; while one is being written, the answer names the same job."""
+@router.post("/handoffs/{ref}/ai/{name}", status_code=202, response_model=schemas.Queued)
+def ask(ref: str, name: Name, write: CanAsk, app: App) -> Response:
+    """Ask the assistant to write something; while it is being written, the answer names the same job."""
+    kind = kinds.NAMED[name]
 
     def work(unit: "Unit") -> Answer:
-        job_id = actions.request(unit, ref, SUMMARY, write.version)
-        return Answer(schemas.Queued(job_id=job_id, kind=SUMMARY, status="queued"), status=202)
+        job_id = actions.request(unit, ref, kind, lease=app.settings.claim_lease, version=write.version)
+        return Answer(schemas.Queued(job_id=job_id, kind=kind, status="queued"), status=202)
 
     return write.answer(work)
 
 
-@router.get("/handoffs/{ref}/ai/summary")
-def read_summary(ref: str, caller: CanRead, app: App) -> schemas.Artifact:
-    """The newest usable summary."""
+@router.get("/handoffs/{ref}/ai/{name}")
+def latest(ref: str, name: Name, caller: CanRead, app: App) -> schemas.Artifact:
+    """The newest usable version."""
     with app.view(caller) as view:
-        artifact = artifacts.latest(view, handoffs.get(view, ref).handoff, SUMMARY)
-        return schemas.Artifact.of(artifact, stale=artifacts.is_stale(view, artifact))
+        artifact = artifacts.latest(view, handoffs.get(view, ref).handoff, kinds.NAMED[name])
+        return _shown(view, artifact)
 
 
 @router.get("/handoffs/{ref}/artifacts")
@@ -52,16 +54,27 @@ def search(
     """Every version of everything the assistant wrote for a case, newest first."""
     with app.view(caller) as view:
         page = artifacts.versions(view, handoffs.get(view, ref).handoff, kind, cursor, limit)
-    items = [schemas.Artifact.of(artifact, stale) for artifact, stale in page.items]
-    return schemas.Page(items=items, next_cursor=page.next_cursor)
+    return schemas.Page.of(page, schemas.Artifact.of)
 
 
 @router.get("/artifacts/{artifact_id}")
 def read(artifact_id: str, caller: CanRead, app: App) -> schemas.Artifact:
-    """One version with its grounding and provenance."""
+    """One version with its grounding, its provenance and the latest review."""
     with app.view(caller) as view:
-        artifact = artifacts.get(view, artifact_id)
-        return schemas.Artifact.of(artifact, stale=artifacts.is_stale(view, artifact))
+        return _shown(view, artifacts.get(view, artifact_id))
+
+
+@router.post("/artifacts/{artifact_id}/review", response_model=schemas.Artifact)
+def review(artifact_id: str, body: bodies.Review, write: CanAsk, app: App) -> Response:
+    """Say what one makes of an artifact; the artifact stays as it is, and the latest review counts."""
+
+    def work(unit: "Unit") -> Answer:
+        lease, version = app.settings.claim_lease, write.version
+        actions.review(unit, artifact_id, body.verdict, body.reason, body.content, lease=lease, version=version)
+        unit.session.flush()
+        return Answer(_shown(unit.view, artifacts.get(unit.view, artifact_id)))
+
+    return write.answer(work)
 
 
 @router.get("/artifacts/{artifact_id}/context", response_model=dict[str, Any])
@@ -78,3 +91,8 @@ def schema(kind: str) -> dict[str, Any]:
     if kind not in kinds.KINDS:
         raise errors.NotFound(kind="schema", id=kind)
     return kinds.schema(kind)
+
+
+def _shown(view: "View", artifact: "Artifact") -> schemas.Artifact:
+    (shown,) = artifacts.shown(view, [artifact])
+    return schemas.Artifact.of(shown)

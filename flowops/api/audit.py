@@ -1,7 +1,5 @@
 """The audit log: searched by who may, and exported, which is itself recorded."""
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from enum import StrEnum
@@ -15,6 +13,7 @@ from flowops.actions import audit as actions
 from flowops.api import schemas
 from flowops.api.bodies import Moment
 from flowops.api.deps import App, requires
+from flowops.domain import sheets
 from flowops.domain.access import Actor, Permission
 from flowops.queries import audit, export
 
@@ -100,15 +99,6 @@ def write(form: Format, records: Iterator[export.Record]) -> Iterator[str]:
     return WRITERS[form](_camel(record) for record in records)
 
 
-def neutralise(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula (OWASP, "CSV Injection").
-
-    >>> neutralise("=1+1"), neutralise("Ada")
-    ("'=1+1", 'Ada')
-    """
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
-
-
 def _camel(record: export.Record) -> dict[str, Any]:
     return {to_camel(name): value for name, value in record.items()}
 
@@ -126,18 +116,12 @@ def _ndjson(records: Iterator[dict[str, Any]]) -> Iterator[str]:
 
 
 def _csv(records: Iterator[dict[str, Any]]) -> Iterator[str]:
-    yield _row([*COLUMNS, "rest"])
+    yield sheets.row([*COLUMNS, "rest"])
     for record in records:
         record.setdefault("at", record.get("createdAt"))
         rest = {name: value for name, value in record.items() if name not in COLUMNS}
         cells = [str(record.get(name) or "") for name in COLUMNS]
-        yield _row([*map(neutralise, cells), json.dumps(rest, ensure_ascii=False)])
-
-
-def _row(cells: list[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()
+        yield sheets.row([*cells, json.dumps(rest, ensure_ascii=False)])
 
 
 WRITERS = {Format.JSON: _json, Format.CSV: _csv, Format.NDJSON: _ndjson}

@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
 from pydantic.alias_generators import to_camel
 
 from flowops.api.strict import AnyLine, JsonObject, Line, Text
 from flowops.domain import handoffs
+from flowops.domain.artifacts import Judgement
 from flowops.domain.facts import Asked, Message, Slug, ToolOutput
-from flowops.domain.money import EXPONENTS
+from flowops.domain.money import EXPONENTS, MAX_INTEGER
 
 
 def _moment(value: Any) -> Any:
@@ -138,6 +139,12 @@ class Reply(Body):
     artifact_id: Name | None = None
 
 
+class Review(Body):
+    verdict: Judgement
+    reason: Text | None = None
+    content: JsonObject | None = None
+
+
 class Approve(Body):
     content_sha256: Annotated[str, Field(alias="contentSha256", max_length=100)]
     last_message_id: Name | None = None
@@ -147,11 +154,105 @@ class Decline(Body):
     reason: Text
 
 
+class RetryJobs(Body):
+    """Which dead jobs; neither means all of them."""
+
+    topic: Name | None = None
+    error: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+
+
+class Because(Body):
+    """Why something is done, in the caller's words."""
+
+    reason: Text
+
+
+class Assign(Body):
+    user_id: Name
+    reason: Text | None = None
+
+
+class Wait(Body):
+    waiting_for: Annotated[handoffs.WaitingFor, Field(alias="for")]
+    until: Moment | None = None
+
+
+class SetPriority(Because):
+    priority: handoffs.Priority
+
+
 class Note(Body):
     text: Text
+
+
+class LaterMessage(Body):
+    role: Literal["customer", "third_party"]
+    text: Text
+    at: Moment | None = None
+
+    def message(self, now: datetime) -> Message:
+        """What was written, at the time of receipt where the caller gave none."""
+        return Message(role=self.role, text=self.text, at=self.at or now)
+
+
+class SaveDraft(Body):
+    subject: AnyLine
+    body: Annotated[str, Field(max_length=20_000)]
+    version: Annotated[StrictInt, Field(ge=0, le=MAX_INTEGER)]
 
 
 class Resolve(Body):
     outcome: handoffs.Outcome
     notes: Annotated[str, Field(max_length=20_000)]
     duplicate_of: Name | None = None
+
+
+class Nothing(Body):
+    """No parameters."""
+
+
+class _OnEach(Body):
+    """One action on many cases, each named by its id or number; `params` are the body of the action's own call."""
+
+    ids: Annotated[list[Name], Field(min_length=1, max_length=1000)]
+
+
+class BulkPlain(_OnEach):
+    action: Literal["claim", "release", "resume"]
+    params: Nothing = Nothing()
+
+
+class BulkAssign(_OnEach):
+    action: Literal["assign"]
+    params: Assign
+
+
+class BulkWait(_OnEach):
+    action: Literal["wait"]
+    params: Wait
+
+
+class BulkPriority(_OnEach):
+    action: Literal["priority"]
+    params: SetPriority
+
+
+class BulkBecause(_OnEach):
+    action: Literal["escalate", "reopen"]
+    params: Because
+
+
+class BulkNote(_OnEach):
+    action: Literal["note"]
+    params: Note
+
+
+class BulkResolve(_OnEach):
+    action: Literal["resolve"]
+    params: Resolve
+
+
+Bulk = Annotated[
+    BulkPlain | BulkAssign | BulkWait | BulkPriority | BulkBecause | BulkNote | BulkResolve,
+    Field(discriminator="action"),
+]

@@ -10,9 +10,8 @@ import jinja2
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-from flowops import errors
+from flowops import boundary, errors
 from flowops.api import deps
-from flowops.api.errors import number
 
 _PROBLEM = {
     "type": "object",
@@ -73,5 +72,5 @@ def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, 
 def _problems() -> list[tuple[int, str, str]]:
     """Number, code and meaning of each error that reaches a client."""
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.FlowOpsError)]
-    numbers = [(number(kind), kind.code, inspect.getdoc(kind) or "") for kind in kinds]
+    numbers = [(boundary.number(kind), kind.code, inspect.getdoc(kind) or "") for kind in kinds]
     return sorted((status, code, meaning) for status, code, meaning in numbers if status)

@@ -93,6 +93,17 @@ def decline(effect_id: str, body: bodies.Decline, write: CanDecide, app: App) ->
     return write.answer(work)
 
 
+@router.post("/effects/{effect_id}/cancel", response_model=schemas.Effect)
+def cancel(effect_id: str, write: CanPropose, app: App) -> Response:
+    """Withdraw a proposal, or call an approved effect back while its undo window lasts."""
+
+    def work(unit: "Unit") -> Answer:
+        actions.cancel(unit, effect_id, app.settings)
+        return _shown(unit, effect_id)
+
+    return write.answer(work)
+
+
 def _propose(app: App, write: Write, ref: str, kind: str, params: dict[str, Any]) -> Response:
     if replayed := write.replay():
         return replayed

@@ -1,9 +1,8 @@
-"""What goes wrong, as RFC 9457 problems: the one place where families of error meet HTTP numbers."""
+"""What goes wrong, as RFC 9457 problems."""
 
 from collections.abc import Mapping
 from typing import Any
 
-import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic.alias_generators import to_camel
@@ -11,44 +10,16 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from flowops import errors
+from flowops import boundary, errors
 from flowops.actions import access
 
-STATUS: dict[type[errors.FlowOpsError], int] = {
-    errors.MalformedJson: 400,
-    errors.NotAuthenticated: 401,
-    errors.Denied: 403,
-    errors.NotFound: 404,
-    errors.Conflict: 409,
-    errors.StaleVersion: 412,
-    errors.BodyTooLarge: 413,
-    errors.NotJson: 415,
-    errors.Invalid: 422,
-    errors.TooManyTries: 429,
-    errors.Unavailable: 503,
-}
 SHOWN = 20  # wrong fields named in one answer
-
-_log = structlog.get_logger(__name__)
-
-
-def number(error: type[errors.FlowOpsError]) -> int | None:
-    """The HTTP status of an error: that of the nearest family that has one; None for what is no client's doing.
-
-    >>> number(errors.AlreadyClaimed), number(errors.StaleVersion), number(errors.UnauditedChange)
-    (409, 412, None)
-    """
-    return next((STATUS[family] for family in error.__mro__ if family in STATUS), None)
 
 
 def problem(error: errors.FlowOpsError) -> Response:
     """The answer that tells a client about an error, with its facts in camelCase."""
-    status = number(type(error))
-    if status is None:
-        raise error  # no client's doing: for the boundary
-    return _answer(status, error.code, error.title, str(error), error.facts, _headers(error))
+    return _answer(boundary.status(error), error.code, error.title, str(error), error.facts, _headers(error))
 
 
 def install(app: FastAPI) -> None:
@@ -56,34 +27,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.FlowOpsError, _known)
     app.add_exception_handler(errors.Denied, _denied)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _refused_by_the_framework)
-    app.add_middleware(Boundary)
-
-
-class Boundary:
-    """Where an error nobody expected ends: logged with its traceback, answered without."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run one request."""
-        started = False
-
-        async def watch(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
-
-        try:
-            await self._app(scope, receive, watch)
-        except Exception:
-            _log.exception("unexpected error")
-            if started:
-                raise  # the server must break the connection: half an answer may not look like a whole one
-            detail = "This should not have happened, and what was begun was rolled back. Give the X-Request-Id of this "
-            detail += "answer to whoever runs FlowOps: the log has the reason under it."
-            await _answer(500, "unexpected", "Unexpected error", detail, {})(scope, receive, send)
+    app.add_exception_handler(HTTPException, refused_by_the_framework)
+    app.add_middleware(boundary.Boundary, answer=_unexpected)
 
 
 def _known(_: Request, error: Exception) -> Response:
@@ -114,7 +59,8 @@ def _invalid(_: Request, error: Exception) -> Response:
     return problem(errors.Invalid(reason=f"{reason}. Nothing was done; correct it and repeat.", fields=fields))
 
 
-def _refused_by_the_framework(request: Request, error: Exception) -> Response:
+def refused_by_the_framework(request: Request, error: Exception) -> Response:
+    """What no route takes, as a problem like every other."""
     assert isinstance(error, HTTPException)
     match error.status_code:
         case 404:
@@ -125,6 +71,12 @@ def _refused_by_the_framework(request: Request, error: Exception) -> Response:
             detail = f"{error.detail}."
     title = str(error.detail)
     return _answer(error.status_code, title.lower().replace(" ", "_"), title, detail, {}, error.headers)
+
+
+def _unexpected() -> Response:
+    detail = "This should not have happened, and what was begun was rolled back. Give the X-Request-Id of this "
+    detail += "answer to whoever runs FlowOps: the log has the reason under it."
+    return _answer(500, "unexpected", "Unexpected error", detail, {})
 
 
 def _headers(error: errors.FlowOpsError) -> dict[str, str]:

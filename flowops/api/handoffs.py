@@ -1,4 +1,4 @@
-"""The queue and its cases: read by who may see them, claimed, noted upon, released and resolved by people."""
+"""The queue and its cases: read by who may see them, given a priority, resolved and taken up again by people."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
@@ -9,8 +9,7 @@ from flowops.actions import handoffs as actions
 from flowops.api import bodies, schemas
 from flowops.api.deps import Answer, App, Write, requires, writes
 from flowops.domain.access import Actor, Permission
-from flowops.domain.handoffs import Priority, Reason, Status
-from flowops.queries import handoffs
+from flowops.queries import handoffs, sla
 
 if TYPE_CHECKING:
     from flowops.storage.tables import Handoff
@@ -19,41 +18,9 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["handoffs"])
 CanRead = Annotated[Actor, requires(Permission.CASES_READ, Permission.CASES_READ_OWN)]
 CanWork = Annotated[Write, writes(Permission.HANDOFFS_WORK)]
+CanSupervise = Annotated[Write, writes(Permission.HANDOFFS_SUPERVISE)]
 CanResolve = Annotated[Write, writes(Permission.HANDOFFS_RESOLVE)]
 Filter = Annotated[str | None, Query(max_length=200)]
-
-
-@router.get("/handoffs")
-def search(
-    caller: CanRead,
-    app: App,
-    status: Status | None = None,
-    priority: Priority | None = None,
-    reason: Reason | None = None,
-    queue: Filter = None,
-    channel: Filter = None,
-    assignee: Annotated[str | None, Query(max_length=200, description="me, none, or somebody's id")] = None,
-    customer: Filter = None,
-    sort: handoffs.Sort = handoffs.Sort.DUE,
-    cursor: Filter = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> schemas.Page[schemas.HandoffItem]:
-    """The queue: a page of the cases the caller may see, the nearest deadline or the newest case first."""
-    with app.view(caller) as view:
-        page = handoffs.search(
-            view,
-            status=status,
-            priority=priority,
-            reason=reason,
-            queue=queue,
-            channel=channel,
-            assignee=assignee,
-            customer=customer,
-            sort=sort,
-            cursor=cursor,
-            limit=limit,
-        )
-    return schemas.Page.of(page, lambda listed: schemas.HandoffItem.of(listed, view.now))
 
 
 @router.get("/handoffs/{ref}")
@@ -62,7 +29,7 @@ def read(ref: str, caller: CanRead, app: App, response: Response) -> schemas.Han
     with app.view(caller) as view:
         case = handoffs.get(view, ref)
     response.headers["ETag"] = f'"{case.handoff.version}"'
-    return schemas.Handoff.of_case(case, view.now)
+    return schemas.Handoff.of_case(case)
 
 
 @router.get("/handoffs/{ref}/timeline")
@@ -75,37 +42,45 @@ def timeline(
     return schemas.Page.of(page, schemas.Entry.of)
 
 
-@router.post("/handoffs/{ref}/claim", response_model=schemas.Handoff)
-def claim(ref: str, write: CanWork, app: App) -> Response:
-    """Make a case one's own for a while; the owner's second claim extends the first."""
-    return _write(write, lambda unit: actions.claim(unit, ref, lease=app.settings.claim_lease, version=write.version))
-
-
-@router.post("/handoffs/{ref}/release", response_model=schemas.Handoff)
-def release(ref: str, write: CanWork) -> Response:
-    """Give a case back to the queue."""
-    return _write(write, lambda unit: actions.release(unit, ref, version=write.version))
-
-
-@router.post("/handoffs/{ref}/notes", response_model=schemas.Handoff)
-def note(ref: str, body: bodies.Note, write: CanWork, app: App) -> Response:
-    """Write an internal note, which no customer sees."""
-    lease = app.settings.claim_lease
-    return _write(write, lambda unit: actions.note(unit, ref, body.text, lease=lease, version=write.version))
+@router.get("/handoffs/{ref}/sla")
+def explain(ref: str, caller: CanRead, app: App) -> schemas.Explanation:
+    """Why the deadline is what it is: both clocks, the time that counted or was paused, and every change."""
+    with app.view(caller) as view:
+        found = sla.explain(view, handoffs.get(view, ref).handoff)
+    return schemas.Explanation.of(found, view.now)
 
 
 @router.post("/handoffs/{ref}/resolve", response_model=schemas.Handoff)
 def resolve(ref: str, body: bodies.Resolve, write: CanResolve) -> Response:
     """Finish a case; a duplicate names the other one."""
-    return _write(
+    return answer(
         write,
         lambda unit: actions.resolve(unit, ref, body.outcome, body.notes, body.duplicate_of, version=write.version),
     )
 
 
-def _write(write: Write, act: "Callable[[Unit], Handoff]") -> Response:
+@router.post("/handoffs/{ref}/reopen", response_model=schemas.Handoff)
+def reopen(ref: str, body: bodies.Because, write: CanWork) -> Response:
+    """Take up a resolved case again."""
+    return answer(write, lambda unit: actions.reopen(unit, ref, body.reason, version=write.version))
+
+
+@router.post("/handoffs/{ref}/priority", response_model=schemas.Handoff)
+def set_priority(ref: str, body: bodies.SetPriority, write: CanSupervise) -> Response:
+    """Make a case more or less urgent; the deadline is computed anew from when its clock started."""
+    return answer(
+        write, lambda unit: actions.set_priority(unit, ref, body.priority, body.reason, version=write.version)
+    )
+
+
+def answer(write: Write, act: "Callable[[Unit], Handoff | None]") -> Response:
+    """Act on a case and answer with it as it is then; 204 when there was none."""
+
     def work(unit: "Unit") -> Answer:
-        case = handoffs.get(unit.view, act(unit).id)
-        return Answer(schemas.Handoff.of_case(case, unit.now), version=case.handoff.version)
+        handoff = act(unit)
+        if handoff is None:
+            return Answer(None)
+        case = handoffs.get(unit.view, handoff.id)
+        return Answer(schemas.Handoff.of_case(case), version=case.handoff.version)
 
     return write.answer(work)

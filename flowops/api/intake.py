@@ -76,7 +76,7 @@ def open_case(body: bodies.OpenHandoff, write: CanCreate, app: App) -> Response:
             handoff_id = str(known.handoff_id)
         unit.session.flush()
         shown = cases.get(unit.view, handoff_id)
-        answer = schemas.Handoff.of_case(shown, unit.now)
+        answer = schemas.Handoff.of_case(shown)
         return Answer(answer, status=200 if known else 201, version=shown.handoff.version)
 
     return write.answer(work)

@@ -7,18 +7,19 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import structlog
-from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from fastapi.security import HTTPAuthorizationCredentials
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from flowops import errors
+from flowops import errors, stream
 from flowops.api import deps
 from flowops.domain.access import SYSTEM, Actor, Permission
 from flowops.queries import metrics as numbers
-from flowops.queries import outbox
+from flowops.queries import operators
+from flowops.queries import outbox, sla
 
 SILENT = timedelta(minutes=1)  # a worker shows that it lives every few seconds
 LATE = timedelta(minutes=5)
@@ -62,6 +63,17 @@ def root() -> RedirectResponse:
     return RedirectResponse("/console")
 
 
+@router.get("/events", response_class=stream.EventStream)
+def events(
+    app: deps.App,
+    _: Annotated[Actor, deps.requires(Permission.CASES_READ, Permission.CASES_READ_OWN)],
+    shown: Annotated[HTTPAuthorizationCredentials, Depends(deps.BEARER)],
+    last_event_id: Annotated[str | None, Header(max_length=20)] = None,
+) -> Response:
+    """A stream of server-sent events: the ids of the cases that changed, until the token ends or the caller leaves."""
+    return stream.response(app, lambda view: operators.by_token(view, shown.credentials), last_event_id)
+
+
 @router.get("/healthz", dependencies=[deps.PUBLIC])
 def healthz() -> dict[str, str]:
     """Does the process run?"""
@@ -76,6 +88,7 @@ def readyz(app: deps.App) -> Response:
         with app.view() as view:
             ages = [view.now - heartbeat.seen_at for heartbeat in outbox.heartbeats(view)]
             waited = outbox.oldest_wait(view)
+            missed = sla.unmarked(view)
     except (errors.Unavailable, errors.WrongSetting) as wrong:
         _log.warning("not ready", reason=str(wrong))
         return JSONResponse({"status": "unavailable", "reason": wrong.title}, 503, {"Retry-After": "5"})
@@ -84,10 +97,12 @@ def readyz(app: deps.App) -> Response:
         warnings.append("No worker has shown that it lives for a minute; nothing is delivered.")
     if waited > LATE:
         warnings.append(f"The oldest job has been due for {waited.total_seconds():.0f} s.")
+    if missed > SILENT:
+        warnings.append(f"A deadline passed {missed.total_seconds():.0f} s ago and no worker has noticed.")
     return JSONResponse({"status": "ready", "warnings": warnings})
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 def metrics(app: deps.App, _: Reader) -> Response:
     """Every number in the Prometheus text format."""
     with app.view() as view:
@@ -95,11 +110,17 @@ def metrics(app: deps.App, _: Reader) -> Response:
     return Response(generate_latest(_OWN) + generate_latest(_Counted(counted)), media_type=CONTENT_TYPE_LATEST)
 
 
+@router.get("/metrics/dashboard", dependencies=[deps.PUBLIC], status_code=302, response_class=RedirectResponse)
+def dashboard() -> str:
+    """The way to the console's dashboard, where people sign in."""
+    return "/console/dash"
+
+
 @router.get("/metrics/summary")
 def summary(app: deps.App, _: Reader) -> dict[str, list[dict[str, Any]]]:
     """The same numbers as JSON, by their Prometheus names."""
     with app.view() as view:
-        return numbers.summary(view)
+        return numbers.summary([*_OWN.collect(), *numbers.collect(view)])
 
 
 class _Counted(Collector):

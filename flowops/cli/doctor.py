@@ -16,11 +16,12 @@ from flowops.app import App
 from flowops.cli import terminal
 from flowops.domain.jobs import Status
 from flowops.gateways.mail import SmtpMail
-from flowops.queries import outbox
+from flowops.queries import outbox, sla
 
 SKEW = timedelta(seconds=2)
 NOBODY = "flowops-doctor"  # an id that no customer and no invoice has: asking for it harms nobody
 MANY = 1000
+PATIENCE = timedelta(seconds=10)
 
 
 class State(StrEnum):
@@ -101,6 +102,7 @@ def _examine(app: App) -> Iterator[Finding]:
     yield _gateway("billing", app.settings.billing_url, lambda: app.billing.invoice(NOBODY))
     yield _mail(app)
     yield _workers(app)
+    yield _deadlines(app)
     yield _dead_letters(app)
 
 
@@ -147,6 +149,15 @@ def _workers(app: App) -> Finding:
         return Finding("workers", State.OK, f"{len(alive)} alive, last heard of {min(alive).total_seconds():.0f} s ago")
     found = f"last heard of {min(ages)} ago" if ages else "none is running"
     return Finding("workers", State.WARN, found, "Start `flowops up` or `flowops work`; jobs wait until then.")
+
+
+def _deadlines(app: App) -> Finding:
+    with app.view() as view:
+        missed = sla.unmarked(view)
+    if missed <= PATIENCE:
+        return Finding("deadlines", State.OK, "none has passed unnoticed")
+    found = f"one passed {missed.total_seconds():.0f} s ago and nobody has noticed"
+    return Finding("deadlines", State.WARN, found, "Start `flowops up` or `flowops work`; nobody is warned until then.")
 
 
 def _dead_letters(app: App) -> Finding:

@@ -2,7 +2,8 @@
 
 import json
 import sys
-from datetime import datetime, timedelta
+from datetime import timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 users = typer.Typer(no_args_is_help=True, help="People who work on cases.")
 tokens = typer.Typer(no_args_is_help=True, help="Bearer tokens for the API.")
+
+
+class Mail(StrEnum):
+    ON = "on"
+    OFF = "off"
+
 
 Who = Annotated[str, typer.Argument(metavar="NAME", help="A name, an e-mail address or an id.")]
 
@@ -76,6 +83,14 @@ def change_role(name: Who, role: Role) -> None:
     terminal.say(f"{user.name} is now {user.role}.")
 
 
+@users.command()
+def notify(name: Who, mail: Annotated[Mail, typer.Argument(help="Whether mail is sent.")]) -> None:
+    """Choose whether a person is told by mail of cases that need them."""
+    with terminal.opened() as app, app.unit(terminal.operator()) as unit:
+        user = operators.set_notify(unit, people.user(unit.view, name).id, mail is Mail.ON)
+    terminal.say(f"{user.name} is {'' if user.notify else 'not '}told by mail.")
+
+
 @users.command("link")
 def make_link(name: Who) -> None:
     """Print a one-time sign-in link for a person, good for 15 minutes."""
@@ -124,7 +139,7 @@ def list_tokens() -> None:
     with terminal.opened() as app, app.view() as view:
         for token, owner in people.tokens(view):
             expires = times.in_words(token.expires_at) if token.expires_at else "never"
-            state = _state(token, owner, view.now)
+            state = people.token_state(token, owner, view.now)
             table.add_row(owner.name, token.hint, times.in_words(token.created_at), expires, state, token.id)
     terminal.show(table)
 
@@ -140,11 +155,3 @@ def revoke(token_id: Annotated[str, typer.Argument(metavar="ID", help="The id `f
 def _service(unit: "Unit", name: str) -> "tables.User":
     known = (member.user for member in people.users(unit.view) if member.user.kind is ActorKind.SERVICE)
     return next((user for user in known if user.name == name), None) or operators.add_service(unit, name)
-
-
-def _state(token: "tables.Token", owner: "tables.User", now: datetime) -> str:
-    if token.revoked_at:
-        return "revoked"
-    if owner.disabled_at:
-        return "owner disabled"
-    return "expired" if token.expires_at and token.expires_at <= now else "works"

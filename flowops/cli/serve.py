@@ -4,8 +4,9 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
+from functools import partial
 from queue import SimpleQueue
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from flowops.cli import terminal
 from flowops.domain.access import Role
 from flowops.queries import operators as people
 from flowops.settings import Settings
-from flowops.workers import loop
+from flowops.workers import loop, sla
 
 Part = Callable[[threading.Event], None]
 Told = SimpleQueue[int | None]  # the signal that ended it, or None for a part that ended on its own
@@ -29,6 +30,7 @@ class Work(StrEnum):
     """What a worker process can be told to do alone."""
 
     OUTBOX = "outbox"
+    SLA = "sla"
 
 
 def up() -> None:
@@ -46,7 +48,7 @@ def up() -> None:
         if secret := _first_admin(app):
             terminal.say("\nThere is no admin yet. This link signs the first one in, once, within 15 minutes:")
             terminal.say(terminal.sign_in_link(app, secret))
-        run(app, [website(app, listener), workers(app)], told)
+        run(app, [website(app, listener), *workers(app)], told)
 
 
 def serve() -> None:
@@ -60,13 +62,16 @@ def serve() -> None:
 
 
 def work(
-    only: Annotated[Work, typer.Option(help="The work to do; there is one kind so far.")] = Work.OUTBOX,
+    only: Annotated[
+        Work | None, typer.Option(help="Deliver jobs (outbox), or watch over deadlines (sla); else both.")
+    ] = None,
 ) -> None:
     """Run the workers alone, beside `flowops serve` or another `flowops work`."""
     with terminal.opened() as app:
         told = heed()
-        terminal.out.print(f"Working on the {only}. Stop it with Ctrl+C.")
-        run(app, [workers(app)], told)
+        wanted = [only] if only else list(Work)
+        terminal.out.print(f"Working on {' and '.join(wanted)}. Stop it with Ctrl+C.")
+        run(app, workers(app, wanted), told)
 
 
 def heed() -> Told:
@@ -97,6 +102,7 @@ def run(app: App, parts: list[Part], told: Told) -> None:
         thread.start()
     reason = told.get()
     stop.set()
+    app.stopping.set()
     deadline = time.monotonic() + app.settings.stop_grace.total_seconds() + 0.5
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
@@ -144,9 +150,12 @@ def website(app: App, listener: socket.socket) -> Part:
     return lambda stop: _Server(config, stop).run(sockets=[listener])
 
 
-def workers(app: App) -> Part:
-    """The outbox and its threads."""
-    return lambda stop: loop.run(app, stop)
+def workers(app: App, wanted: Iterable[Work] = Work) -> list[Part]:
+    """What works, each in a thread of its own, so that a long job delays no deadline."""
+    return [partial(_RUN[work], app) for work in wanted]
+
+
+_RUN: dict[Work, Callable[[App, threading.Event], None]] = {Work.OUTBOX: loop.run, Work.SLA: sla.run}
 
 
 class _Server(uvicorn.Server):

@@ -1,6 +1,8 @@
 """Says in a sentence's second half what an audit entry tells: "Priya claimed the case"."""
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from flowops.console import wording
@@ -48,15 +50,22 @@ _CODE = re.compile(r"[a-z][a-z0-9_.]*")
 _AS_WRITTEN = {"reference"}  # a provider's id may look like one of our codes
 
 
-def describe(event: str, data: dict[str, Any]) -> str:
-    """What the actor of an entry did; an event unknown here is named.
+def describe(event: str, data: dict[str, Any], names: Mapping[str, str] = MappingProxyType({})) -> str:
+    """What the actor of an entry did; an event unknown here is named, and people by their `names` instead of their ids.
 
     >>> describe("handoff.created", {"reason": "policy_boundary"})
     'opened the case: policy boundary'
     >>> describe("effect.approved", {"missing": 1})
     'approved the effect; one more approval is needed'
     """
-    filled = {name: value if name in _AS_WRITTEN else _in_words(value) for name, value in data.items()}
+    filled = {
+        name: names[value]
+        if isinstance(value, str) and value in names
+        else value
+        if name in _AS_WRITTEN
+        else _in_words(value)
+        for name, value in data.items()
+    }
     said = VERBS.get(event, wording.words(event)).format_map(filled)
     missing = data.get("missing", 0) if event == "effect.approved" else 0
     if missing:

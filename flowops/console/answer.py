@@ -19,6 +19,7 @@ class Answer:
     wrong: Mapping[str, str] = field(default_factory=dict)
     typed: Mapping[str, str] = field(default_factory=dict)
     difference: Sequence[Mapping[str, Any]] = ()
+    theirs: Mapping[str, Any] = field(default_factory=dict)  # what somebody saved meanwhile: name, version, body
     content_sha256: Mapping[str, str] = field(default_factory=dict)  # effect -> what it would be approved as now
 
     @property
@@ -39,7 +40,14 @@ def refusal(error: errors.FlowOpsError, label: str, now: datetime, typed: Mappin
     """What to say when an action of a case refused."""
     kept = " Your text is kept." if any(typed.get(name) for name in ("reply", "note", "notes")) else ""
     title, text = _told(error, label, now)
-    return Answer(title, text + kept, typed=typed, difference=error.facts.get("difference", ()))
+    theirs = error.facts if isinstance(error, errors.DraftChanged) else {}
+    return Answer(title, text + kept, typed=typed, difference=error.facts.get("difference", ()), theirs=theirs)
+
+
+def plain(error: errors.FlowOpsError, typed: Mapping[str, str] | None = None) -> Answer:
+    """What to say when anything else refused."""
+    title, text = _told_anywhere(error)
+    return Answer(title, text, typed=typed or {})
 
 
 def _told(error: errors.FlowOpsError, label: str, now: datetime) -> tuple[str, str]:
@@ -59,6 +67,13 @@ def _told(error: errors.FlowOpsError, label: str, now: datetime) -> tuple[str, s
             )
         case errors.ClaimExpired():
             return f"Your claim ended at {facts['claim_expires_at']:%H:%M} UTC.", "Nothing was sent or changed."
+        case errors.DraftChanged():
+            return (
+                f"{wording.first_name(facts['name'])} saved v{facts['current']} while you wrote.",
+                "Nothing was saved. Compare the two, then save yours or take theirs.",
+            )
+        case errors.TooLate():
+            return "Too late to call back.", str(error)
         case errors.StaleVersion():
             return "The case changed while you looked at it.", "Nothing was changed. Read it again and repeat."
         case errors.NewMessage():
@@ -68,10 +83,29 @@ def _told(error: errors.FlowOpsError, label: str, now: datetime) -> tuple[str, s
             )
         case errors.ContentChanged():
             return "The records changed since this was shown.", "Nothing was approved. Look at the difference first."
+    return _told_anywhere(error)
+
+
+def _told_anywhere(error: errors.FlowOpsError) -> tuple[str, str]:
+    match error:
+        case errors.IdempotencyMismatch():
+            return (
+                "This form was sent before, filled in differently.",
+                "That was done; this was not. Send it again to do it too.",
+            )
+        case errors.IdempotencyInProgress():
+            return "This is being done at the moment.", "You sent it twice. Look again in a moment."
+        case errors.SecretAlreadyShown():
+            return (
+                "It was shown once and cannot be shown again.",
+                "Nothing was made now. If nobody has it, make a new one.",
+            )
         case errors.Unavailable():
             return "Not done — something did not answer.", str(error)
         case errors.Denied():
             return "Not allowed.", str(error)
+        case errors.Invalid():
+            return "Not done — look at the form again", str(error)
     return f"{error.title}.", str(error)
 
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from flowops import errors
+from flowops.console import written
+from flowops.console.answer import Answer
+from flowops.console.written import Written
 from flowops.domain import effects as effect_kinds
 from flowops.domain.access import Actor, Permission
-from flowops.domain.handoffs import Status
-from flowops.queries import artifacts, effects, handoffs
+from flowops.domain.handoffs import Status, Tier
+from flowops.queries import drafts, effects, handoffs, operators, sla
 
 if TYPE_CHECKING:
     from flowops.queries.audit import Entry
@@ -17,33 +19,26 @@ if TYPE_CHECKING:
     from flowops.storage import tables
     from flowops.storage.unit import View
 
-SUMMARY = "handoff_summary.v1"
+ENTRIES = 200  # of the activity on one page
 
 
 @dataclass(frozen=True)
-class Summary:
-    """The newest summary that can be used, and why the newest try cannot, if so; both None while none was made."""
+class Looks:
+    """How the case is to be shown: with the assistant's text in the editor, or only some of its activity."""
 
-    artifact: "tables.Artifact | None"
-    trouble: str | None
-    messages: Sequence[str] = ()  # the ids of those it was written from, as its sources count them
+    text: str = ""
+    who: str = ""
 
-    @property
-    def checked(self) -> str:
-        """How many of the stated facts were found in the context."""
-        claims = (self.artifact.grounding or {}).get("claims", []) if self.artifact else []
-        return f"{sum(claim['ok'] for claim in claims)} of {len(claims)} facts checked"
 
-    def anchor(self, source: str | None) -> str | None:
-        """The part of the page that a JSON Pointer into the context of the summary leads to."""
-        if not source or self.artifact is None:
-            return None
-        part, _, rest = source.removeprefix("/").partition("/")
-        if part == "messages":
-            index = rest.partition("/")[0]
-            return f"#{self.messages[int(index)]}" if index.isdigit() and int(index) < len(self.messages) else None
-        places = {"facts": "#tools", "verification": "#checks", "records": "#checks", "verdict": "#rulings"}
-        return places.get(part, "#effects" if part in {"effects", "request"} else "#case")
+@dataclass(frozen=True)
+class Editor:
+    """What stands in the editor of the reply, and what it was made from."""
+
+    subject: str
+    body: str
+    version: int  # of the saved text it would replace
+    is_saved: bool
+    is_based_on_draft: bool
 
 
 @dataclass(frozen=True)
@@ -52,10 +47,15 @@ class Pane:
 
     case: handoffs.Case
     parts: dict[str, Any]
-    summary: Summary
+    written: dict[str, Written]
+    draft: "tables.Draft | None"
     proposals: Sequence[effects.Proposal]
     activity: "Page[Entry]"  # the newest first
+    names: dict[str, str]  # of the people the activity speaks of
+    why: sla.Explanation
+    colleagues: Sequence["tables.User"]
     original: str | None  # the number of the case this one repeats
+    looks: Looks
     viewer: Actor
     now: datetime
 
@@ -82,21 +82,58 @@ class Pane:
     def offers(self, verb: str) -> bool:
         """Is there a button for this? A courtesy: the action has the last word."""
         works = self.viewer.may(Permission.HANDOFFS_WORK)
+        supervises = self.viewer.may(Permission.HANDOFFS_SUPERVISE)
         owns = self.is_mine and self.is_live
+        is_open = self.handoff.status is not Status.RESOLVED
         match verb:
             case "claim":
-                return works and self.handoff.status is not Status.RESOLVED and not self.is_live
+                return works and is_open and not self.is_live and (supervises or self.handoff.tier is Tier.OPERATOR)
             case "release" | "resolve":
-                supervises = self.viewer.may(Permission.HANDOFFS_SUPERVISE)
                 return owns or (supervises and self.handoff.status is Status.CLAIMED and not self.is_mine)
+            case "assign" | "priority":
+                return supervises and is_open
+            case "wait":
+                return owns
+            case "resume":
+                return owns and self.handoff.waiting_for is not None
+            case "escalate":
+                theirs = self.is_live and not self.is_mine
+                return works and is_open and (supervises or not theirs)
+            case "reopen":
+                return works and not is_open
             case "reply":
                 return owns
         return works
+
+    def editor(self, said: Answer) -> Editor:
+        """What the editor shows: what was just typed, the assistant's text if it is wanted, or what was saved last."""
+        saved, machine = self.draft, self.written["draft"].artifact
+        theirs = machine.content if machine else None
+        subject, body = (saved.subject, saved.body) if saved else ("", "")
+        if "reply" in said.typed:
+            subject, body = said.typed.get("subject", ""), said.typed["reply"]
+        elif self.looks.text == "assistant" and theirs:
+            subject, body = theirs["subject"], theirs["body"]
+        return Editor(
+            subject,
+            body,
+            version=saved.version if saved else 0,
+            is_saved=saved is not None and (saved.subject, saved.body) == (subject, body),
+            is_based_on_draft=theirs is not None and written.is_based_on(body, theirs["body"]),
+        )
 
     def may_decide(self, proposal: effects.Proposal) -> bool:
         """Does the effect wait for a decision that the viewer's role can take?"""
         effect = proposal.effect
         return effect.status in effect_kinds.OPEN and self.viewer.may(Permission(effect.approval_permission))
+
+    def may_cancel(self, proposal: effects.Proposal) -> bool:
+        """Can the viewer still call the effect back?"""
+        effect, me = proposal.effect, self.viewer.id
+        runs = effect.execute_after is not None and effect.execute_after > self.now
+        theirs = effect.proposed_by == me or me in {approval.user_id for approval in proposal.approvals}
+        is_due = effect.status is effect_kinds.Status.APPROVED and runs
+        return is_due and (theirs or self.viewer.may(Permission.HANDOFFS_SUPERVISE))
 
     def own_rulings(self, proposal: effects.Proposal) -> list[dict[str, Any]]:
         """What policy said against an effect beyond what it said about the case."""
@@ -105,29 +142,29 @@ class Pane:
         return [ruling for ruling in against if (ruling["rule"], ruling["reason"]) not in known]
 
 
-def read(view: "View", ref: str) -> Pane:
+def read(view: "View", ref: str, looks: Looks) -> Pane:
     """The case with this id or number, as the viewer may see it; NotFound otherwise."""
     case = handoffs.get(view, ref)
-    proposals = effects.search(view, handoff_id=case.handoff.id, limit=100).items
-    original = case.handoff.duplicate_of
+    handoff, original = case.handoff, case.handoff.duplicate_of
+    activity = handoffs.timeline(view, ref, newest_first=True, limit=ENTRIES)
+    spoken_of = {value for entry in activity.items for value in entry.data.values() if _is_person(value)}
+    supervises = view.viewer.may(Permission.HANDOFFS_SUPERVISE)
     return Pane(
         case=case,
-        parts=handoffs.parts(view, case.handoff.id),
-        summary=_summary(view, case.handoff),
-        proposals=list(reversed(proposals)),
-        activity=handoffs.timeline(view, ref, newest_first=True, limit=200),
+        parts=handoffs.parts(view, handoff.id),
+        written=written.read(view, handoff),
+        draft=drafts.get(view, ref),
+        proposals=list(reversed(effects.search(view, handoff_id=handoff.id, limit=100).items)),
+        activity=activity,
+        names=operators.names(view, spoken_of),
+        why=sla.explain(view, handoff),
+        colleagues=operators.colleagues(view, handoff.queue) if supervises else [],
         original=handoffs.get(view, original).handoff.label if original else None,
+        looks=looks,
         viewer=view.viewer,
         now=view.now,
     )
 
 
-def _summary(view: "View", handoff: "tables.Handoff") -> Summary:
-    try:
-        usable = artifacts.latest(view, handoff, SUMMARY)
-        messages = tuple(message["id"] for message in artifacts.context(view, usable)["messages"])
-    except errors.NoArtifact:
-        usable, messages = None, ()
-    newest = next((artifact for artifact, _ in artifacts.versions(view, handoff, SUMMARY, limit=1).items), None)
-    trouble = newest.reasons[0] if newest and newest is not usable and newest.reasons else None
-    return Summary(usable, trouble, messages)
+def _is_person(value: object) -> bool:
+    return isinstance(value, str) and value.startswith("usr_")

@@ -1,4 +1,4 @@
-"""What a form may be: URL-encoded UTF-8, as browsers send ours; nothing else is read, so nothing else can surprise."""
+"""What a form and a text in it may be: URL-encoded UTF-8, as browsers send ours, so that nothing else can surprise."""
 
 import re
 from collections.abc import Callable, Coroutine
@@ -11,6 +11,8 @@ from fastapi.routing import APIRoute
 from flowops import errors
 
 _KIND = re.compile(r'application/x-www-form-urlencoded\s*(;\s*charset="?utf-8"?)?', re.IGNORECASE)
+
+LONGEST = 20_000  # characters of a note, a reply or a reason
 
 
 class Route(APIRoute):
@@ -44,3 +46,24 @@ def check(content_type: str, body: bytes) -> None:
         unquote_to_bytes(body.decode("ascii")).decode()
     except UnicodeDecodeError:
         raise errors.Invalid(reason="The form is not in UTF-8. Nothing was changed.") from None
+
+
+def lines(text: str) -> str:
+    """The text with the line ends people mean; a form sends CRLF."""
+    return text.replace("\r\n", "\n").strip()
+
+
+def unfit(text: str, when_empty: str) -> str | None:
+    """What is wrong with a text that somebody had to write; None when nothing is.
+
+    >>> unfit(" ", "Say why."), unfit("Mended.", "Say why.")
+    ('Say why.', None)
+    """
+    if not text.strip():
+        return when_empty
+    return too_long(text) if len(lines(text)) > LONGEST else None
+
+
+def too_long(text: str) -> str:
+    """What to say of a text that is too long."""
+    return f"{len(lines(text)):,} characters are too many; {LONGEST:,} is the most."

@@ -9,14 +9,29 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flowops import app as application
 from flowops import errors
-from flowops.console import act, browse, render, sign_in
+from flowops.console import (
+    access_tokens,
+    ask,
+    browse,
+    dashboard,
+    dead,
+    decide,
+    mailbox,
+    many,
+    me,
+    own,
+    people,
+    render,
+    sign_in,
+    write,
+)
 from flowops.console import errors as pages
 from flowops.console.session import PUBLIC
 
-# No script, no inline style, nothing from elsewhere.
+# Scripts and styles from our own files alone, none of them inline, and nothing from elsewhere.
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -37,8 +52,10 @@ def console(app: application.App) -> FastAPI:
     made.state.flowops = app
     made.include_router(sign_in.router)
     made.include_router(browse.router)
-    made.include_router(act.router)
-    made.add_api_route("/static/{digest}/{name}", _asset, dependencies=[PUBLIC])
+    made.include_router(dashboard.router)
+    for module in (many, own, write, ask, decide, dead, mailbox, people, access_tokens, me):
+        made.include_router(module.router)
+    made.add_api_route("/static/{digest}/{name:path}", _asset, dependencies=[PUBLIC])
     pages.install(made)
     made.add_middleware(Guarded)
     return made
@@ -69,7 +86,7 @@ class Guarded:
 
 
 def _asset(digest: str, name: str) -> Response:
-    known, content, media_type = render.ASSETS.get(name, ("", b"", ""))
-    if digest != known:
+    if digest != render.DIGEST or name not in render.ASSETS:
         raise HTTPException(404)
+    media_type, content = render.ASSETS[name]
     return Response(content, media_type=media_type, headers={"Cache-Control": "public, max-age=31536000, immutable"})

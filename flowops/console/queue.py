@@ -1,15 +1,16 @@
 """The list of cases: what its address asks for, and the rows that answer it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from flowops import errors
-from flowops.domain.handoffs import Priority, Status
+from flowops.domain import filters
+from flowops.domain.filters import Filters, Sort
 from flowops.queries import handoffs
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from flowops.queries.paging import Page
     from flowops.storage.unit import View
@@ -19,21 +20,24 @@ PAGE = 50
 
 @dataclass(frozen=True)
 class Kept:
-    """A view kept under a name, with what its list says when it is empty."""
+    """A view kept under a name, with the filters it always has and what its list says when it is empty."""
 
     title: str
     empty: str
+    filters: "Mapping[str, str]" = field(default_factory=dict)
     unresolved: bool = True
-    assignee: str | None = None
 
 
 VIEWS = {
-    "mine": Kept("My work", "You own no case.", assignee="me"),
+    "mine": Kept("My work", "You own no case.", {"assignee": "me"}),
     "needs-a-person": Kept("Needs a person", "Nobody is waiting."),
-    "unassigned": Kept("Unassigned", "Every open case has an owner.", assignee="none"),
+    "unassigned": Kept("Unassigned", "Every open case has an owner.", {"assignee": "none"}),
+    "sla-at-risk": Kept("SLA at risk", "Nothing is due within half an hour.", {"due": "<30m"}),
+    "high-risk": Kept("High risk", "The assistant found no high risk.", {"risk": "high"}),
+    "waiting": Kept("Waiting", "No case waits for an answer.", {"waiting": "true"}),
     "all": Kept("All cases", "There is no case yet.", unresolved=False),
 }
-FILTERS = ("status", "priority", "queue", "assignee")
+FILTERS = tuple(Filters.model_fields)
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,9 @@ class Listing:
     """What the address of a list asks for; it travels along, so that every answer leads back to the same list."""
 
     view: str
-    status: str | None = None
-    priority: str | None = None
-    queue: str | None = None
-    assignee: str | None = None
-    sort: str = "due"
+    filters: "Mapping[str, str]" = field(default_factory=dict)
+    q: str = ""
+    sort: Sort = Sort.DUE
     cursor: str | None = None
 
     @staticmethod
@@ -53,21 +55,22 @@ class Listing:
         """The list an address asks for; NotFound for an unknown view, Invalid for an unknown filter or order."""
         if view not in VIEWS:
             raise errors.NotFound(kind="view", id=view)
-        given = {name: query[name] for name in (*FILTERS, "sort", "cursor") if query.get(name)}
-        allowed: dict[str, Collection[str]] = {"status": [*Status], "priority": [*Priority], "sort": [*handoffs.Sort]}
-        for name, values in allowed.items():
-            if name in given and given[name] not in values:
-                raise errors.Invalid(reason=f"There is no {name} {given[name]!r}. Nothing was changed.")
-        return Listing(view, **given)
+        sort = query.get("sort") or Sort.DUE
+        if sort not in set(Sort):
+            raise errors.Invalid(reason=f"There is no sort {sort!r}. Nothing was changed.")
+        given = {name: query[name] for name in FILTERS if query.get(name)}
+        filters.read(given)
+        q, cursor = query.get("q", "").strip()[:200], query.get("cursor") or None
+        return Listing(view, given, q, Sort(sort), cursor)
 
     @property
     def kept(self) -> Kept:
         return VIEWS[self.view]
 
     @property
-    def filters(self) -> dict[str, str]:
-        """The filters that are set, by name."""
-        return {name: value for name in FILTERS if (value := getattr(self, name))}
+    def is_narrowed(self) -> bool:
+        """Does it show less than its view?"""
+        return bool(self.filters or self.q or self.cursor)
 
     def url(self, case: str | None = None) -> str:
         """The address of this list, with a case open beside it."""
@@ -77,13 +80,23 @@ class Listing:
         """Where a form posts to do something with the open case and come back to this list."""
         return f"/console/case/{ref}/{verb}{_query({'in': self.view} | self._given())}"
 
+    def post(self, verb: str) -> str:
+        """Where a form posts to do something with cases of this list and come back to it."""
+        return f"/console/q/{self.view}/{verb}{_query(self._given())}"
+
     def ordered(self, sort: str) -> str:
-        """The address of the same list in another order."""
-        return replace(self, sort=sort, cursor=None).url()
+        """The address of the same list in another order; a second press returns to the usual one."""
+        wanted = Sort(sort)
+        return replace(self, sort=Sort.DUE if wanted is self.sort else wanted, cursor=None).url()
+
+    def start(self) -> str:
+        """The address of the first page."""
+        return replace(self, cursor=None).url()
 
     def without(self, name: str) -> str:
-        """The address of the same list with one filter less."""
-        return Listing(self.view, **{k: v for k, v in self._given().items() if k not in {name, "cursor"}}).url()
+        """The address of the same list with one filter less, or without the words looked for."""
+        less = {other: value for other, value in self.filters.items() if other != name}
+        return replace(self, filters=less, q="" if name == "q" else self.q, cursor=None).url()
 
     def onward(self, cursor: str) -> str:
         """The address of the next page."""
@@ -93,20 +106,20 @@ class Listing:
         """The page of cases the viewer may see."""
         return handoffs.search(
             view,
-            status=Status(self.status) if self.status else None,
-            unresolved=self.kept.unresolved and not self.status,
-            priority=Priority(self.priority) if self.priority else None,
-            queue=self.queue,
-            assignee=self.assignee or self.kept.assignee,
+            filters.read({**self.kept.filters, **self.filters}),
+            q=self.q,
+            unresolved=self.kept.unresolved and "status" not in self.filters,
             sort=self.sort,
             cursor=self.cursor,
             limit=PAGE,
         )
 
     def _given(self) -> dict[str, str]:
-        given = self.filters
-        if self.sort != "due":
-            given["sort"] = self.sort
+        given = dict(self.filters)
+        if self.q:
+            given["q"] = self.q
+        if self.sort is not Sort.DUE:
+            given["sort"] = self.sort.value
         return given | ({"cursor": self.cursor} if self.cursor else {})
 
 

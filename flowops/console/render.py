@@ -8,23 +8,28 @@ from typing import Any
 import jinja2
 from fastapi.responses import HTMLResponse
 
-from flowops.console import activity, wording
+from flowops.console import activity, wording, written
 from flowops.domain import times
 from flowops.domain.money import Money
 
 _HERE = Path(__file__).parent
-_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+_STATIC = _HERE / "static"
+_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
-# name -> (hash of the content, content, media type); read once, served from memory.
+# name -> (media type, content); read once, served from memory.
 ASSETS = {
-    path.name: (hashlib.sha256(path.read_bytes()).hexdigest()[:16], path.read_bytes(), _TYPES[path.suffix])
-    for path in sorted((_HERE / "static").iterdir())
+    path.relative_to(_STATIC).as_posix(): (_TYPES[path.suffix], path.read_bytes())
+    for path in sorted(_STATIC.rglob("*"))
+    if path.suffix in _TYPES
 }
+# Of all of them together, so that a module finds the one it imports beside itself, under an address of this content.
+DIGEST = hashlib.sha256(b"".join(f"{name}\n".encode() + ASSETS[name][1] for name in ASSETS)).hexdigest()[:16]
 
 
 def asset(name: str) -> str:
-    """The address of a style sheet or image; another content has another address, so it is cached for ever."""
-    return f"/console/static/{ASSETS[name][0]}/{name}"
+    """The address of a style sheet, script or image; other content has another address, so it is cached for ever."""
+    assert name in ASSETS, f"there is no asset {name}"
+    return f"/console/static/{DIGEST}/{name}"
 
 
 def html(name: str, status: int = 200, **shown: Any) -> HTMLResponse:
@@ -41,11 +46,13 @@ _ENVIRONMENT = jinja2.Environment(
 )
 _ENVIRONMENT.globals |= {
     "asset": asset,
+    "changes": written.changes,
     "clock": wording.clock,
     "describe": activity.describe,
 }
 _ENVIRONMENT.filters |= {
     "ago": wording.ago,
+    "duration": wording.duration,
     "fold": wording.fold,
     "initials": wording.initials,
     "moment": wording.moment,

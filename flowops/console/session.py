@@ -2,18 +2,30 @@
 
 import hashlib
 import hmac
+import re
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 from fastapi import Depends, Form, Request, Response
+from fastapi.responses import RedirectResponse
 
 from flowops import app as application
-from flowops import errors
-from flowops.actions import access, operators
+from flowops import boundary, errors
+from flowops.actions import access, idempotency, operators
 from flowops.domain import tokens
 from flowops.domain.access import Actor, Permission
+from flowops.queries import idempotency as answers
 from flowops.queries import operators as people
+
+if TYPE_CHECKING:
+    from flowops.storage.unit import Unit, View
+
+_KEY = re.compile(r"[0-9a-f]{32}")
+Again = Callable[[errors.FlowOpsError, int], Response]
+_REFUSALS = (errors.Conflict, errors.Denied, errors.Invalid, errors.NotFound, errors.Unavailable)
 
 
 def _app(request: Request) -> application.App:
@@ -30,6 +42,59 @@ class Visit:
 
     actor: Actor
     csrf: str
+
+    def form_key(self) -> str:
+        """What one form on the page carries, so that sending it twice does it once."""
+        return secrets.token_hex(16)
+
+
+@dataclass(frozen=True)
+class Change(Visit):
+    """A form that somebody signed in has sent; sent again, by a second click or a reload, it does nothing more."""
+
+    app: application.App
+    request: Request
+    key: str
+    request_sha256: str
+
+    def lead(self, work: "Callable[[Unit], object]", to: str | None, again: Again) -> Response:
+        """Do the work in one unit and lead on to the address `to` (None: to the one it gives); a repeat is only led on.
+
+        When it refuses, `again` makes the page that says so, and the next try is a first one. What was denied is
+        recorded. A form filled in anew after it was done is refused as well (IdempotencyMismatch).
+        """
+
+        def address(unit: "Unit") -> str:
+            given = work(unit)
+            return to or str(given)
+
+        return self._once(address, lambda given: RedirectResponse(given, 303), again)
+
+    def reveal(self, work: "Callable[[Unit], str]", show: Callable[[str], Response], again: Again) -> Response:
+        """The same, to `show` the secret that the work gives; a repeat is refused (SecretAlreadyShown)."""
+        return self._once(work, show, again, is_secret=True)
+
+    def _once(
+        self, work: "Callable[[Unit], str]", show: Callable[[str], Response], again: Again, *, is_secret: bool = False
+    ) -> Response:
+        try:
+            with self.app.unit(self.actor) as unit:
+                # While the same form is at work elsewhere, this waits for it.
+                first = idempotency.reserve(unit, self.key, self.request_sha256)
+                done = None if first else answers.answered(unit.view, self.key, self.request_sha256)
+                given = done.body if done and done.body is not None else work(unit)
+                if first:
+                    first.status, first.body = 200, None if is_secret else given
+        except _REFUSALS as error:
+            if isinstance(error, errors.Denied):
+                record(self.request, self.app, error)
+            return again(error, boundary.status(error))
+        return show(given)
+
+
+async def _fingerprint(request: Request) -> str:
+    content = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + await request.body()
+    return hashlib.sha256(content).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -54,14 +119,26 @@ class Requires:
 
 
 class Changes(Requires):
-    """The same for a form: it must come from a page of ours and carry the token of this session."""
+    """The same for a form: it must come from a page of ours and carry the token of this session and a key of its own.
 
-    def __call__(self, request: Request, app: App, csrf: Annotated[str, Form()] = "") -> Visit:
-        """Who visits, once the form is theirs and they are permitted."""
+    It gives the change.
+    """
+
+    def __call__(  # type: ignore[override]  # the framework calls it, and finds what it needs in the signature
+        self,
+        request: Request,
+        app: App,
+        request_sha256: Annotated[str, Depends(_fingerprint)],
+        csrf: Annotated[str, Form()] = "",
+        key: Annotated[str, Form()] = "",
+    ) -> Change:
+        """Who visits and what they want changed, once the form is theirs and they are permitted."""
         refuse_foreign(request, app)
-        if not hmac.compare_digest(csrf.encode(), identify(request, app).csrf.encode()):
+        is_theirs = hmac.compare_digest(csrf.encode(), identify(request, app).csrf.encode())
+        if not (is_theirs and _KEY.fullmatch(key)):
             raise errors.ForeignForm()
-        return self.admit(request, app)
+        visit = self.admit(request, app)
+        return Change(visit.actor, visit.csrf, app, request, f"form:{key}", request_sha256)
 
 
 def requires(*permissions: Permission) -> Any:
@@ -70,7 +147,8 @@ def requires(*permissions: Permission) -> Any:
 
 
 def changes(*permissions: Permission) -> Any:
-    """Declare that a form changes something and needs one of these permissions; with none, whoever is signed in."""
+    """Declare that a form changes something and needs one of these permissions; with none, whoever is signed in:
+    `change: Annotated[Change, changes(...)]`."""
     return Depends(Changes(permissions))
 
 
@@ -148,9 +226,15 @@ def sign_in_page(request: Request) -> str:
     return f"/console/login?next={quote(asked)}"
 
 
+def reader(request: Request, app: application.App) -> "Callable[[View], Actor | None]":
+    """Tells whose session the cookie names, now and whenever it is asked again."""
+    secret = _secret(request, app)
+    return lambda view: people.by_session(view, secret)
+
+
 def _actor(request: Request, app: application.App) -> Actor | None:
     with app.view() as view:
-        return people.by_session(view, _secret(request, app))
+        return reader(request, app)(view)
 
 
 def _secret(request: Request, app: application.App) -> str:

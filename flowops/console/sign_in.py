@@ -78,12 +78,12 @@ def sign_in_by_link(request: Request, app: App, secret: str) -> Response:
 
 
 @router.post("/logout")
-def sign_out(request: Request, app: App, visit: Annotated[session.Visit, session.changes()]) -> Response:
+def sign_out(change: Annotated[session.Change, session.changes()]) -> Response:
     """End the session, here and in the database."""
-    with app.unit(visit.actor) as unit:
-        operators.sign_out(unit, request.cookies[session.cookie(app)])
+    with change.app.unit(change.actor) as unit:
+        operators.sign_out(unit, change.request.cookies[session.cookie(change.app)])
     response = RedirectResponse("/console/login", 303)
-    session.end(response, app)
+    session.end(response, change.app)
     return response
 
 

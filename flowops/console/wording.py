@@ -29,6 +29,10 @@ def clock(handoff: "tables.Handoff", now: datetime) -> Clock:
     """The running promise of a case at this moment."""
     if handoff.status is Status.RESOLVED:
         return Clock("over", "Resolved")
+    if handoff.sla_paused_at is not None:
+        return Clock(
+            "paused", "Paused", f"Waits {ago(handoff.sla_paused_at, now)} for the {words(handoff.waiting_for or '')}"
+        )
     started_at, due_at = handoff.sla_started_at, handoff.sla_due_at
     if started_at is None or due_at is None:
         return Clock("none", "No deadline")
@@ -52,6 +56,18 @@ def span(length: timedelta) -> str:
     if days:
         return f"{days}d {hours}h"
     return f"{hours}h {minutes:02}m" if hours else f"{minutes}:{seconds:02}"
+
+
+def duration(length: timedelta) -> str:
+    """How long something took; under a minute in seconds, under a second in thousandths.
+
+    >>> duration(timedelta(milliseconds=34)), duration(timedelta(seconds=1.26)), duration(timedelta(minutes=3))
+    ('34 ms', '1.3 s', '3:00')
+    """
+    seconds = length.total_seconds()
+    if seconds >= 60:
+        return span(length)
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 
 def ago(at: datetime, now: datetime) -> str:

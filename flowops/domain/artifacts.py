@@ -5,14 +5,22 @@ An artifact is text for people. No kind has a field that anything acts upon.
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
 from flowops import errors
+from flowops.domain import effects
+
+SUMMARY = "handoff_summary.v1"
+DRAFT = "reply_draft.v1"
+RISK = "risk_assessment.v1"
+RESOLUTION = "resolution_suggestion.v1"
+NAMED = {"summary": SUMMARY, "draft": DRAFT, "risk": RISK, "resolution": RESOLUTION}  # by their names in addresses
 
 
 class Status(StrEnum):
@@ -36,6 +44,22 @@ Claim = tuple[str, str | None]  # a text, and the JSON Pointer into the context 
 Prose = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Pointer = Annotated[str, StringConstraints(max_length=500)]
+# A decimal text as everywhere in the record, which holds no floats.
+Confidence = Annotated[str, StringConstraints(pattern=r"^(0|1|0\.[0-9]{1,4}|1\.0{1,4})$")]
+
+Level = Literal["low", "medium", "high"]
+Flag = Literal[
+    "sla_near_breach",
+    "ambiguous_intent",
+    "policy_edge_case",
+    "missing_information",
+    "repeat_escalation",
+    "financial_sensitivity",
+    "legal_threat",
+    "security_concern",
+]
+# What a person could do with the case; that they do it is for them to say, by the calls that do it.
+Category = Literal["approve", "decline", "answer", "ask_customer", "investigate", "escalate", "duplicate", "other"]
 
 
 class _Part(BaseModel):
@@ -46,7 +70,7 @@ class Content(_Part, ABC):
     """The body of an artifact of one kind."""
 
     @abstractmethod
-    def claims(self) -> list[Claim]:
+    def texts(self) -> list[Claim]:
         """Every text a person will read, with its source where the kind has one."""
 
 
@@ -72,12 +96,63 @@ class HandoffSummary(Content):
     risks: Annotated[list[Risk], Field(max_length=20)]
     next_step: Prose
 
-    def claims(self) -> list[Claim]:
-        cited: list[Fact | Risk] = [*self.key_facts, *self.risks]
-        return [(self.overview, None), *((part.text, part.source) for part in cited), (self.next_step, None)]
+    def texts(self) -> list[Claim]:
+        return [(self.overview, None), *_cited([*self.key_facts, *self.risks]), (self.next_step, None)]
 
 
-KINDS: dict[str, type[Content]] = {"handoff_summary.v1": HandoffSummary}
+class ReplyDraft(Content):
+    """A reply to the customer for a person to edit and send, what it states, and what it leaves open."""
+
+    subject: effects.Line
+    body: effects.Text
+    claims: Annotated[list[Fact], Field(max_length=20)]
+    uncertainties: Annotated[list[Line], Field(max_length=20)]
+
+    def texts(self) -> list[Claim]:
+        return [
+            (self.subject, None),
+            (self.body, None),
+            *_cited(self.claims),
+            *((text, None) for text in self.uncertainties),
+        ]
+
+
+class RiskAssessment(Content):
+    """How much attention a case deserves, and why; it sorts and filters, nothing else depends on it."""
+
+    level: Level
+    reasons: Annotated[list[Fact], Field(max_length=20)]
+    flags: Annotated[list[Flag], Field(max_length=8)]
+
+    def texts(self) -> list[Claim]:
+        return _cited(self.reasons)
+
+
+class ResolutionSuggestion(Content):
+    """How a person could settle a case, on which facts, and what they should know before they do."""
+
+    category: Category
+    confidence: Confidence
+    facts: Annotated[list[Fact], Field(max_length=20)]
+    uncertainties: Annotated[list[Line], Field(max_length=20)]
+    internal_note: Prose
+    customer_message: effects.Text | None = None
+
+    def texts(self) -> list[Claim]:
+        prose = [*self.uncertainties, self.internal_note, *([self.customer_message] if self.customer_message else [])]
+        return [*_cited(self.facts), *((text, None) for text in prose)]
+
+
+def _cited(parts: Sequence[Fact | Risk]) -> list[Claim]:
+    return [(part.text, part.source) for part in parts]
+
+
+KINDS: dict[str, type[Content]] = {
+    SUMMARY: HandoffSummary,
+    DRAFT: ReplyDraft,
+    RISK: RiskAssessment,
+    RESOLUTION: ResolutionSuggestion,
+}
 
 
 def _model(kind: str) -> type[Content]:
@@ -124,4 +199,21 @@ def claims(kind: str, content: dict[str, Any]) -> list[Claim]:
     >>> claims("handoff_summary.v1", {"overview": "A", "keyFacts": facts, "risks": [], "nextStep": "D"})
     [('A', None), ('B', '/c'), ('D', None)]
     """
-    return _model(kind).model_validate(content).claims()
+    return _model(kind).model_validate(content).texts()
+
+
+def sent(draft: dict[str, Any], subject: str | None, body: str) -> dict[str, Any]:
+    """A reply draft as it was sent; the very same content when only line ends and outer space differ.
+
+    >>> draft = {"subject": "Hi", "body": "One\\nTwo", "claims": [], "uncertainties": []}
+    >>> sent(draft, None, "One\\r\\nTwo\\n") == draft
+    True
+    >>> sent(draft, "Hi", "Two")["body"]
+    'Two'
+    """
+    changed = {"subject": subject or draft["subject"], "body": body}
+    return draft | {name: text for name, text in changed.items() if _lines(text) != _lines(draft[name])}
+
+
+def _lines(text: str) -> list[str]:
+    return [line.rstrip() for line in text.strip().splitlines()]

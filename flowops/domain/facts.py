@@ -3,6 +3,7 @@
 Facts are plain frozen values: a decision stores them as JSON and can be taken again from them, byte for byte.
 """
 
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from flowops.domain import times
 from flowops.domain.money import MAX_INTEGER, Money
 
 Slug = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[a-z0-9]+(?:[_.-][a-z0-9]+)*$")]
@@ -68,6 +70,29 @@ class Records(Fact):
     missing: tuple[Literal["account", "invoice"], ...] = ()
     errors: dict[Literal["accounts", "billing"], str] = {}
     fetched_at: AwareDatetime
+
+
+def difference(before: Records, after: Records) -> tuple[dict[str, str], ...]:
+    """Field by field, what the records said and what they say now, for people to read; fetch times do not count."""
+    return tuple(
+        {"field": f"{name}.{field}", "before": old.get(field, "none"), "after": new.get(field, "none")}
+        for name in ("account", "invoice")
+        for old, new in [(_told(getattr(before, name)), _told(getattr(after, name)))]
+        for field in sorted(old.keys() | new.keys())
+        if old.get(field) != new.get(field)
+    )
+
+
+def _told(record: Account | Invoice | None) -> dict[str, str]:
+    """What a record says, by the names clients see; a field it leaves empty is left out."""
+    if record is None:
+        return {}
+    values = {field.alias or name: getattr(record, name) for name, field in type(record).model_fields.items()}
+    return {
+        name: times.rfc3339(value) if isinstance(value, datetime) else str(value)
+        for name, value in values.items()
+        if value is not None
+    }
 
 
 class ToolOutput(Fact):

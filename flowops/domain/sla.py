@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise, zip_longest
 
 from flowops.domain.handoffs import Priority
 
@@ -42,14 +43,25 @@ class Mark:
     due_at: datetime
 
 
+class State(StrEnum):
+    """Whether a stretch of time is held against a promise."""
+
+    COUNTED = "counted"
+    PAUSED = "paused"
+
+
 @dataclass(frozen=True)
 class Interval:
-    """A stretch of time of one clock: it counted, or it was paused. `ended_at` is None while it lasts."""
+    """A stretch of time of one clock; `ended_at` is None while it lasts."""
 
     clock: Clock
-    counted: bool
+    state: State
     started_at: datetime
     ended_at: datetime | None
+
+    def length(self, now: datetime) -> timedelta:
+        """How long it lasted, until now if it still does."""
+        return (self.ended_at or now) - self.started_at
 
 
 TARGETS: dict[Priority, dict[Clock, timedelta]] = {
@@ -59,16 +71,17 @@ TARGETS: dict[Priority, dict[Clock, timedelta]] = {
     Priority.LOW: {Clock.RESPONSE: timedelta(hours=24), Clock.RESOLUTION: timedelta(hours=72)},
 }
 LAST_WARNING = timedelta(minutes=30)
+OURS, CALLERS = "default", "caller"  # whose promise it is; the caller's names a moment, so no priority moves it
 
 
-def due_at(priority: Priority, clock: Clock, started_at: datetime, paused: timedelta = timedelta(0)) -> datetime:
-    """When the promise of this clock must be kept; time that was paused is not held against it.
+def due_at(priority: Priority, clock: Clock, started_at: datetime) -> datetime:
+    """When the promise of a clock that starts must be kept.
 
     >>> from datetime import UTC
     >>> due_at(Priority.HIGH, Clock.RESOLUTION, datetime(2026, 1, 1, 12, tzinfo=UTC)).hour
     16
     """
-    return started_at + TARGETS[priority][clock] + paused
+    return started_at + TARGETS[priority][clock]
 
 
 def warn_at(due_at: datetime, allowed: timedelta) -> datetime:
@@ -95,10 +108,10 @@ def is_breached(due_at: datetime | None, now: datetime) -> bool:
     return due_at is not None and now > due_at
 
 
-def running(marks: Sequence[Mark]) -> Sequence[Mark]:
-    """The marks of the clock that started last."""
+def runs(marks: Sequence[Mark]) -> Iterator[Sequence[Mark]]:
+    """The marks clock by clock, oldest first: each begins with its start."""
     starts = [index for index, mark in enumerate(marks) if mark.kind is Kind.STARTED]
-    return marks[starts[-1] :] if starts else ()
+    return (marks[start:end] for start, end in pairwise([*starts, len(marks)]))
 
 
 def intervals(marks: Sequence[Mark]) -> Iterator[Interval]:
@@ -109,28 +122,32 @@ def intervals(marks: Sequence[Mark]) -> Iterator[Interval]:
     >>> def mark(minute, kind):
     ...     return Mark(noon + timedelta(minutes=minute), kind, Clock.RESOLUTION, Priority.LOW, noon)
     >>> marks = [mark(0, Kind.STARTED), mark(5, Kind.PAUSED), mark(9, Kind.RESUMED)]
-    >>> [(i.counted, i.started_at.minute, i.ended_at and i.ended_at.minute) for i in intervals(marks)]
-    [(True, 0, 5), (False, 5, 9), (True, 9, None)]
+    >>> [(i.state.value, i.started_at.minute, i.ended_at and i.ended_at.minute) for i in intervals(marks)]
+    [('counted', 0, 5), ('paused', 5, 9), ('counted', 9, None)]
     """
-    begins = {Kind.STARTED: True, Kind.RESUMED: True, Kind.PAUSED: False}
+    begins = {Kind.STARTED: State.COUNTED, Kind.RESUMED: State.COUNTED, Kind.PAUSED: State.PAUSED}
     ends = [mark for mark in marks if mark.kind in begins or mark.kind is Kind.STOPPED]
-    for mark, after in zip(ends, [*ends[1:], None], strict=True):
+    for mark, after in zip_longest(ends, ends[1:]):
         if mark.kind in begins and (after is None or after.at > mark.at):
             yield Interval(mark.clock, begins[mark.kind], mark.at, after.at if after else None)
 
 
-def spent(marks: Sequence[Mark], now: datetime, *, counted: bool = True) -> timedelta:
-    """How much time of the last clock counted until `now`, or with `counted=False` was paused."""
-    found = (i for i in intervals(running(marks)) if i.counted is counted)
-    return sum(((i.ended_at or now) - i.started_at for i in found), timedelta(0))
+def spent(run: Sequence[Mark], now: datetime, state: State = State.COUNTED) -> timedelta:
+    """How much time of a clock counted until `now`, or was paused."""
+    return sum((i.length(now) for i in intervals(run) if i.state is state), timedelta(0))
 
 
-def left(marks: Sequence[Mark], now: datetime) -> timedelta:
-    """How much time is left before the last clock's deadline; less than nothing once it is broken.
+def reached(run: Sequence[Mark], now: datetime) -> datetime:
+    """How far a clock has come: to now while it counts, else to the moment in which it was paused or stopped."""
+    turned = next(m for m in reversed(run) if m.kind in {Kind.STARTED, Kind.PAUSED, Kind.RESUMED, Kind.STOPPED})
+    return turned.at if turned.kind in {Kind.PAUSED, Kind.STOPPED} else now
 
-    Of a clock that is paused or has stopped, what was left in that moment.
-    """
-    last = running(marks)
-    stands = next(m for m in reversed(last) if m.kind in {Kind.PAUSED, Kind.STOPPED, Kind.STARTED, Kind.RESUMED})
-    until = stands.at if stands.kind in {Kind.PAUSED, Kind.STOPPED} else now
-    return last[-1].due_at - until
+
+def left(run: Sequence[Mark], now: datetime) -> timedelta:
+    """How much time is left before a clock's deadline, as far as it has come; less than nothing once it is broken."""
+    return run[-1].due_at - reached(run, now)
+
+
+def left_under(run: Sequence[Mark], priority: Priority, now: datetime) -> timedelta:
+    """How much time another priority would leave: its target from the same start, and never less than nothing."""
+    return max(timedelta(0), TARGETS[priority][run[0].clock] - spent(run, now))

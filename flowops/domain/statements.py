@@ -71,17 +71,17 @@ _PLAIN_WORDS = """
 a about above according account action after again agent ai all already also although always am amount an and answer
 any are as ask asked asks assistant at automation awaiting balance be because been before being below between billing
 both but by call can cannot card case channel charge charged chat check checks claim claims compare complaint
-confidence confirm contact conversation could customer customers data date deadline decide decision did difference do
-does due duplicate during each either email error errors escalation every explain fact facts failed failure find first
-for found from handoff has have he help her here his how however i id if in into invoice is issue it its just key last
-later legal low may message missing money more most must my name need needs neither new next no none not note nothing
-now of offer ok on once one only open operator or order other our outcome paid password payment pending person phone
-plan please pm policy possible priority process read reason record records reference refund refundable reply request
-requested requests review risk rule second security see sent she should since sla so some source status still
-subscription summary supervisor support system tell that the their them then there these they third this those though
-ticket to today tool total two under unfortunately until urgent url user utc verdict verification verify very wait
-waits want wanted wants was we were what when where whether which while who why will with without would write writes
-wrote yes yet you your"""
+confidence confirm contact conversation could customer customers data date deadline dear decide decision did difference
+do does due duplicate during each either email error errors escalation every explain fact facts failed failure find
+first for found from handoff has have he hello help her here hi his how however i id if in into invoice is issue it its
+just key kind last later legal low may message missing money more most must my name need needs neither new next no none
+not note nothing now of offer ok on once one only open operator or order other our outcome paid password payment
+pending person phone plan please pm policy possible priority process re read reason record records reference refund
+refundable regards reply request requested requests review risk rule second security see sent she should since sla so
+some sorry source status still subscription summary supervisor support system tell thank thanks that the their them
+then there these they third this those though ticket to today tool total two under unfortunately until urgent url user
+utc verdict verification verify very wait waits want wanted wants was we were what when where whether which while who
+why will with without would write writes wrote yes yet you your"""
 _EVERYDAY = frozenset(_PLAIN_WORDS.split())
 
 

@@ -8,6 +8,9 @@ PREFIX = "fops_"
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 CHANCE = 30  # characters chosen by chance: 178 bits
 
+MASK = "***"
+
+_SECRET = re.compile(rf"({PREFIX})\w+|(\bBearer )\S+|(/console/link/)[\w-]+|(://[^\s/:@]*:)[^\s/@]+(?=@)")
 _FORM = re.compile(f"{PREFIX}[0-9A-Za-z]{{{CHANCE + 6}}}")
 
 
@@ -39,6 +42,15 @@ def fingerprint(secret: str) -> str:
     'ba7816bf8f01cfea'
     """
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def mask(text: str) -> str:
+    """The text without what only its owner may know: tokens, ours or after `Bearer`, sign-in links, passwords in URLs.
+
+    >>> mask("Got 401 for fops_0123 from https://ada:pw@example.com")
+    'Got 401 for fops_*** from https://ada:***@example.com'
+    """
+    return _SECRET.sub(lambda found: found[found.lastindex or 0] + MASK, text)
 
 
 def _checksum(text: str) -> str:

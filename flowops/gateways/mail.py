@@ -1,4 +1,4 @@
-"""Sends one mail to one customer; it neither writes the text nor chooses to whom."""
+"""Sends one mail to one person, a customer or one of ours; it neither writes the text nor chooses to whom."""
 
 import contextlib
 import email.errors

@@ -1,27 +1,40 @@
 """Answers about what the assistant wrote."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, tuple_
+from sqlalchemy.orm import joinedload
 
 from flowops import errors
-from flowops.domain.artifacts import Status
+from flowops.domain import jobs
+from flowops.domain.artifacts import KINDS, Status
 from flowops.queries.paging import Page
 from flowops.storage import tables
 from flowops.storage.unit import View
 
 
+@dataclass(frozen=True)
+class Shown:
+    """An artifact, whether somebody wrote to its case after the assistant read it, and the judgement that counts."""
+
+    artifact: tables.Artifact
+    stale: bool
+    review: tables.ArtifactReview | None
+
+
 def versions(
     view: View, handoff: tables.Handoff, kind: str | None = None, cursor: str | None = None, limit: int = 50
-) -> Page[tuple[tables.Artifact, bool]]:
-    """The versions of a case's artifacts, newest first, each with whether it is stale.
+) -> Page[Shown]:
+    """The versions of a case's artifacts, newest first.
 
     The cursor is the id of the last one shown. The contexts are not read.
     """
     row = tables.Artifact
     place = (row.created_at, row.version, row.kind)
-    query = select(row, is_outdated()).where(row.handoff_id == handoff.id)
+    query = select(row).where(row.handoff_id == handoff.id)
     if kind is not None:
         query = query.where(row.kind == kind)
     if cursor is not None:
@@ -30,8 +43,21 @@ def versions(
             raise errors.Invalid(reason="The cursor is not one this list gave. Start again without it.")
         query = query.where(tuple_(*place) < tuple_(*last, types=[column.type for column in place]))
     newest = query.order_by(*(column.desc() for column in place)).limit(limit + 1)
-    found = [(artifact, stale) for artifact, stale in view.session.execute(newest)]
-    return Page(found[:limit], found[limit - 1][0].id if len(found) > limit else None)
+    found = view.session.scalars(newest).all()
+    return Page(shown(view, found[:limit]), found[limit - 1].id if len(found) > limit else None)
+
+
+def shown(view: View, found: Sequence[tables.Artifact]) -> list[Shown]:
+    """These artifacts as they are shown, in the same order."""
+    ids = [artifact.id for artifact in found]
+    outdated = set(view.session.scalars(select(tables.Artifact.id).where(tables.Artifact.id.in_(ids), is_outdated())))
+    row = tables.ArtifactReview
+    judged = select(row).where(row.artifact_id.in_(ids)).order_by(row.created_at, row.id)
+    reviews = view.session.scalars(
+        judged.options(joinedload(row.reviewer)).execution_options(populate_existing=True)
+    )
+    latest = {review.artifact_id: review for review in reviews}
+    return [Shown(artifact, artifact.id in outdated, latest.get(artifact.id)) for artifact in found]
 
 
 def latest(view: View, handoff: tables.Handoff, kind: str) -> tables.Artifact:
@@ -54,16 +80,19 @@ def get(view: View, artifact_id: str) -> tables.Artifact:
     raise errors.NotFound(kind="artifact", id=artifact_id)
 
 
+def being_written(view: View, handoff: tables.Handoff) -> set[str]:
+    """The kinds that the assistant is writing, or is about to write, for a case."""
+    alive = (jobs.Status.PENDING, jobs.Status.PROCESSING)
+    keys = {jobs.GenerateArtifact(handoff_id=handoff.id, kind=kind).key: kind for kind in KINDS}
+    query = select(tables.Job.key).where(tables.Job.key.in_(keys), tables.Job.status.in_(alive))
+    return {keys[key] for key in view.session.scalars(query)}
+
+
 def context(view: View, artifact: tables.Artifact) -> dict[str, Any]:
     """What the artifact was written from."""
     text = view.session.scalar(select(tables.Artifact.context).where(tables.Artifact.id == artifact.id))
     read: dict[str, Any] = json.loads(text or "{}")
     return read
-
-
-def is_stale(view: View, artifact: tables.Artifact) -> bool:
-    """Did anybody write to the case after the assistant read it?"""
-    return bool(view.session.scalar(select(is_outdated()).where(tables.Artifact.id == artifact.id)))
 
 
 def is_outdated() -> ColumnElement[bool]:

@@ -8,9 +8,11 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import joinedload
 
 from flowops import errors
+from flowops.domain import events
 from flowops.domain.access import ActorKind
 from flowops.domain.effects import Status
 from flowops.domain.facts import Asked, Facts
+from flowops.queries import audit
 from flowops.queries.paging import Page
 from flowops.storage import tables
 from flowops.storage.unit import View
@@ -18,13 +20,17 @@ from flowops.storage.unit import View
 
 @dataclass(frozen=True)
 class Proposal:
-    """An effect with the decision it rests on and the approvals of its present revision."""
+    """An effect with the decision it rests on and the approvals of its present revision.
+
+    `difference` is what changed between its approval and the hold it is in, field by field; None when it is not held.
+    """
 
     effect: tables.Effect
     facts: Facts
     verdict: dict[str, Any]
     approvals: Sequence[tables.Approval]
     proposer: tables.User | None
+    difference: list[dict[str, str]] | None
 
 
 @dataclass(frozen=True)
@@ -51,12 +57,13 @@ def search(
     cursor: str | None = None,
     limit: int = 50,
 ) -> Page[Proposal]:
-    """Effects the viewer may see, newest first; the cursor is the id of the last one shown."""
+    """Effects the viewer may see, newest first; `handoff_id` may be a case's number, `cursor` is the last one's id."""
     query = _visible(view).order_by(tables.Effect.id.desc()).limit(limit + 1)
     if status is not None:
         query = query.where(tables.Effect.status == status)
     if handoff_id is not None:
-        query = query.where(tables.Effect.handoff_id == handoff_id)
+        case = select(tables.Handoff.id).where(tables.Handoff.named(handoff_id))
+        query = query.where(tables.Effect.handoff_id.in_(case))
     if cursor is not None:
         if not cursor.startswith("eff_"):
             raise errors.Invalid(reason="The cursor is not one this list gave. Start again without it.")
@@ -127,6 +134,7 @@ def _proposals(view: View, query: Select[tables.Effect]) -> list[Proposal]:
     ).all()
     people = {row.proposed_by for row in rows} - {None}
     proposers = {u.id: u for u in view.session.scalars(select(tables.User).where(tables.User.id.in_(people)))}
+    differences = _differences(view, [row.id for row in rows if row.status is Status.HELD])
     return [
         Proposal(
             effect=row,
@@ -134,6 +142,15 @@ def _proposals(view: View, query: Select[tables.Effect]) -> list[Proposal]:
             verdict=row.decision.verdict,
             approvals=[a for a in approvals if (a.effect_id, a.revision) == (row.id, row.revision)],
             proposer=proposers.get(row.proposed_by or ""),
+            difference=differences.get(row.id),
         )
         for row in rows
     ]
+
+
+def _differences(view: View, held: list[str]) -> dict[str, list[dict[str, str]]]:
+    """What the log says of the last hold of each of these effects; nothing of those whose values were erased."""
+    entry = tables.AuditEntry
+    query = select(entry).where(entry.effect_id.in_(held), entry.event == events.EffectHeld.name).order_by(entry.seq)
+    said = ((found.row.effect_id, found.personal.get("difference")) for found in audit.entries(view, query))
+    return {effect_id: kept[0] for effect_id, kept in said if effect_id and kept}

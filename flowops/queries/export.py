@@ -104,6 +104,8 @@ def _parts(requests: Select[str]) -> list[_Part]:
     handoffs = select(tables.Handoff.id).where(tables.Handoff.request_id.in_(requests))
     effects = select(tables.Effect.id).where(tables.Effect.request_id.in_(requests))
     customers = select(tables.Request.customer_id).where(tables.Request.id.in_(requests))
+    artifacts = select(tables.Artifact.id).where(tables.Artifact.handoff_id.in_(handoffs))
+    reviewed = tables.ArtifactReview.artifact_id
     decided = tables.Decision.subject_id
     t = tables
     parts = [
@@ -113,6 +115,7 @@ def _parts(requests: Select[str]) -> list[_Part]:
         _Part("handoff", t.Handoff, t.Handoff.number, t.Handoff.created_at, t.Handoff.id.in_(handoffs)),
         _Part("note", t.Note, t.Note.id, t.Note.created_at, t.Note.handoff_id.in_(handoffs)),
         _Part("artifact", t.Artifact, t.Artifact.id, t.Artifact.created_at, t.Artifact.handoff_id.in_(handoffs)),
+        _Part("review", t.ArtifactReview, t.ArtifactReview.id, t.ArtifactReview.created_at, reviewed.in_(artifacts)),
         _Part("effect", t.Effect, t.Effect.id, t.Effect.created_at, t.Effect.request_id.in_(requests)),
         _Part("approval", t.Approval, t.Approval.effect_id, t.Approval.at, t.Approval.effect_id.in_(effects)),
         _Part(

@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from enum import StrEnum
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import joinedload
 
 from flowops import errors
 from flowops.domain import artifacts, events, times
 from flowops.domain.access import ActorKind
-from flowops.domain.handoffs import Priority, Reason, Status
+from flowops.domain.filters import ALL, Filters, Sort
+from flowops.domain.handoffs import Status
+from flowops.domain.sla import is_breached
 from flowops.queries import artifacts as written
-from flowops.queries import audit, paging
+from flowops.queries import audit, filters, paging
+from flowops.queries import sla as promises
 from flowops.storage import tables
 from flowops.storage.unit import View
 
@@ -22,25 +24,21 @@ _PEOPLE = [joinedload(r) for r in (tables.Handoff.owner, tables.Handoff.resolver
 
 
 OPEN = (Status.PENDING, Status.CLAIMED)
+_BEFORE = timedelta(days=30)
 _WITH_NOTES = {events.NoteAdded.name, events.HandoffResolved.name}
-
-
-class Sort(StrEnum):
-    """How the queue is ordered: the nearest deadline first (no deadline last), or the newest case first."""
-
-    DUE = "due"
-    NEWEST = "-created"
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A case as a list shows it; `stale` means somebody wrote after the assistant last read the case."""
+    """A case as a list shows it; `stale` means somebody wrote after the assistant read the case for an artifact that
+    is still the newest of its kind."""
 
     handoff: tables.Handoff
     has_summary: bool
     has_draft: bool
     stale: bool
     last_artifact_at: datetime | None
+    sla: promises.Standing | None
 
 
 @dataclass(frozen=True)
@@ -60,63 +58,41 @@ def get(view: View, ref: str) -> Case:
 
 def search(
     view: View,
+    wanted: Filters = ALL,
     *,
-    status: Status | None = None,
-    priority: Priority | None = None,
-    reason: Reason | None = None,
-    queue: str | None = None,
-    channel: str | None = None,
-    assignee: str | None = None,
-    customer: str | None = None,
+    q: str = "",
     unresolved: bool = False,
-    sort: Sort | str = Sort.DUE,
+    sort: Sort = Sort.DUE,
     cursor: str | None = None,
     limit: int = 50,
 ) -> paging.Page[Listed]:
-    """A page of the cases the viewer may see.
+    """A page of the cases the viewer may see; `q` is a line of words and filters as somebody types it.
 
-    `assignee` is a user's id, "me" or "none"; `customer` is our id or the one the caller gave. Raises Invalid for a
-    cursor that this list in this order did not give.
+    Raises Invalid for a line that cannot be read, and for a cursor that this list in this order did not give.
     """
-    row, sort = tables.Handoff, Sort(sort)
-    equal = {
-        row.status: status,
-        row.priority: priority,
-        row.reason: reason,
-        row.queue: queue,
-        row.channel: channel,
-    }
-    query = select(row).where(_visible(view), *(column == value for column, value in equal.items() if value))
+    query = select(tables.Handoff).where(visible(view), *filters.matching(view, wanted, q))
     if unresolved:
-        query = query.where(row.status.in_(OPEN))
-    if assignee is not None:
-        owner = {"me": view.viewer.id, "none": None}.get(assignee, assignee)
-        query = query.where(row.claimed_by == owner)
-    if customer is not None:
-        known = or_(tables.Customer.id == customer, tables.Customer.external_id == customer)
-        query = query.where(row.customer_id.in_(select(tables.Customer.id).where(known)))
+        query = query.where(tables.Handoff.is_open())
     if cursor is not None:
-        query = query.where(_after(paging.Place.decode(cursor, sort, timed=sort is Sort.NEWEST)))
-    if sort is Sort.DUE:
-        query = query.order_by(row.sla_due_at.nulls_last(), row.number)
-    else:
-        query = query.order_by(row.created_at.desc(), row.number.desc())
-    found = view.session.scalars(query.limit(limit + 1).options(*_PEOPLE)).all()
-    page = paging.cut(found, limit, lambda handoff: _place(sort, handoff))
+        query = query.where(filters.after(sort, cursor))
+    found = view.session.scalars(query.order_by(*filters.ordered(sort)).limit(limit + 1).options(*_PEOPLE)).all()
+    page = paging.cut(found, limit, lambda handoff: filters.place(sort, handoff))
     return paging.Page(_with_signals(view, page.items), page.next_cursor)
 
 
 def counts(view: View) -> dict[str, int]:
-    """How many open cases the viewer may see: all of them, their own, and those nobody owns."""
+    """How many open cases the viewer may see: all of them, their own, and those that need attention."""
     row = tables.Handoff
-    total, mine, unassigned = view.session.execute(
-        select(
-            func.count(),
-            func.count().filter(row.claimed_by == view.viewer.id),
-            func.count().filter(row.claimed_by.is_(None)),
-        ).where(_visible(view), row.status.in_(OPEN))
-    ).one()
-    return {"needs-a-person": total, "mine": mine, "unassigned": unassigned}
+    narrowed = {
+        "mine": row.claimed_by == view.viewer.id,
+        "unassigned": row.claimed_by.is_(None),
+        "sla-at-risk": row.sla_due_at < view.now + timedelta(minutes=30),
+        "high-risk": row.risk_level == "high",
+        "waiting": row.waiting_for.is_not(None),
+    }
+    counted = [func.count().filter(condition).label(name) for name, condition in narrowed.items()]
+    query = select(func.count().label("needs-a-person"), *counted)
+    return dict(view.session.execute(query.where(visible(view), row.status.in_(OPEN))).mappings().one())
 
 
 def timeline(
@@ -156,6 +132,8 @@ def parts(view: View, handoff_id: str) -> dict[str, Any]:
             "issues": _issues(view, handoff, request.decision),
             "createdAt": times.rfc3339(handoff.created_at),
             "slaDueAt": times.rfc3339(handoff.sla_due_at) if handoff.sla_due_at else None,
+            "sla": {"clock": handoff.sla_clock and handoff.sla_clock.value, "state": _clock_state(handoff, view.now)},
+            "waitingFor": handoff.waiting_for and handoff.waiting_for.value,
         },
         "customer": {
             "id": handoff.customer.external_id,
@@ -175,17 +153,15 @@ def parts(view: View, handoff_id: str) -> dict[str, Any]:
             {"id": m.id, "role": m.role, "text": m.text, "at": times.rfc3339(m.at)} for m in _messages(view, handoff)
         ],
         "facts": request.facts,
-        "records": {name: facts["records"][name] for name in ("account", "invoice", "errors")},
+        "records": {name: facts["records"][name] for name in ("account", "invoice", "missing", "errors")},
         "verification": {"passed": all(check["passed"] for check in facts["checks"]), "checks": facts["checks"]},
         "verdict": {
             "outcome": verdict["outcome"],
             "rulings": [{name: r[name] for name in ("rule", "outcome", "reason")} for r in verdict["rulings"]],
             "policyVersion": verdict["policyVersion"],
         },
-        "effects": [
-            {"id": e.id, "kind": e.kind, "status": e.status.value, "params": e.params}
-            for e in view.session.scalars(effects.execution_options(populate_existing=True))
-        ],
+        "effects": [_effect(e) for e in view.session.scalars(effects.execution_options(populate_existing=True))],
+        "earlierCases": _earlier(view, handoff),
     }
 
 
@@ -205,7 +181,7 @@ def _seen(view: View, ref: str) -> tables.Handoff:
     return handoff
 
 
-def _visible(view: View) -> ColumnElement[bool]:
+def visible(view: View) -> ColumnElement[bool]:
     """The same rule as `Actor.sees`, in SQL."""
     match view.viewer.kind:
         case ActorKind.PERSON:
@@ -215,21 +191,6 @@ def _visible(view: View) -> ColumnElement[bool]:
     return true()
 
 
-def _place(sort: Sort, handoff: tables.Handoff) -> paging.Place:
-    return paging.Place(sort, handoff.sla_due_at if sort is Sort.DUE else handoff.created_at, handoff.number)
-
-
-def _after(place: paging.Place) -> ColumnElement[bool]:
-    row = tables.Handoff
-    if place.order == Sort.NEWEST:
-        # One bound first: no database finds a range of its index in an OR.
-        return and_(row.created_at <= place.at, or_(row.created_at < place.at, row.number < place.number))
-    if place.at is None:
-        return and_(row.sla_due_at.is_(None), row.number > place.number)
-    later = and_(row.sla_due_at == place.at, row.number > place.number)
-    return or_(row.sla_due_at > place.at, later, row.sla_due_at.is_(None))
-
-
 def _with_signals(view: View, handoffs: Sequence[tables.Handoff]) -> list[Listed]:
     artifact = tables.Artifact
     usable = (
@@ -237,19 +198,20 @@ def _with_signals(view: View, handoffs: Sequence[tables.Handoff]) -> list[Listed
         .where(artifact.handoff_id.in_([h.id for h in handoffs]), artifact.status == artifacts.Status.OK)
         .order_by(artifact.created_at, artifact.version)
     )
-    kinds: dict[str, set[str]] = {}
-    stale: dict[str, bool] = {}
+    stale: dict[str, dict[str, bool]] = {}
     last: dict[str, datetime] = {}
     for id, kind, written_at, outdated in view.session.execute(usable):
-        kinds.setdefault(id, set()).add(kind)
-        stale[id], last[id] = outdated, written_at
+        stale.setdefault(id, {})[kind] = outdated
+        last[id] = written_at
+    standings = promises.standings(view, handoffs)
     return [
         Listed(
             handoff=handoff,
-            has_summary="handoff_summary.v1" in kinds.get(handoff.id, ()),
-            has_draft="reply_draft.v1" in kinds.get(handoff.id, ()),
-            stale=stale.get(handoff.id, False),
+            has_summary=artifacts.SUMMARY in stale.get(handoff.id, ()),
+            has_draft=artifacts.DRAFT in stale.get(handoff.id, ()),
+            stale=any(stale.get(handoff.id, {}).values()),
             last_artifact_at=last.get(handoff.id),
+            sla=standings.get(handoff.id),
         )
         for handoff in handoffs
     ]
@@ -266,6 +228,53 @@ def _notes(view: View, handoff: tables.Handoff) -> Sequence[tables.Note]:
     note = tables.Note
     query = select(note).where(note.handoff_id == handoff.id).order_by(note.created_at, note.id)
     return view.session.scalars(query.options(joinedload(note.author)).execution_options(populate_existing=True)).all()
+
+
+def _effect(row: tables.Effect) -> dict[str, Any]:
+    receipt = {"reference": row.receipt_reference, "at": times.rfc3339(row.receipt_at)} if row.receipt_at else None
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "status": row.status.value,
+        "params": row.params,
+        "receipt": receipt,
+        "error": row.error,
+    }
+
+
+def _clock_state(handoff: tables.Handoff, now: datetime) -> str | None:
+    """How the promise stands, in one word that stays the same for as long as it is true."""
+    if handoff.sla_clock is None:
+        return None
+    if handoff.status is Status.RESOLVED:
+        return "stopped"
+    if handoff.sla_breached_at or is_breached(handoff.sla_due_at, now):
+        return "breached"
+    if handoff.sla_warn_at is None:
+        return "paused"
+    return "near" if handoff.sla_warn_at <= now else "running"
+
+
+def _earlier(view: View, handoff: tables.Handoff) -> list[dict[str, Any]]:
+    """The last cases of the same customer and queue in the 30 days before this one, the newest first."""
+    row = tables.Handoff
+    query = select(row).where(
+        row.customer_id == handoff.customer_id,
+        row.queue == handoff.queue,
+        row.created_at >= handoff.created_at - _BEFORE,
+        row.number < handoff.number,
+    )
+    return [
+        {
+            "number": case.label,
+            "reason": case.reason.value,
+            "status": case.status.value,
+            "outcome": case.outcome and case.outcome.value,
+            "sameTitle": case.title == handoff.title,
+            "createdAt": times.rfc3339(case.created_at),
+        }
+        for case in view.session.scalars(query.order_by(row.number.desc()).limit(5))
+    ]
 
 
 def _issues(view: View, handoff: tables.Handoff, decision: tables.Decision) -> list[dict[str, str]]:

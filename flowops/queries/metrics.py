@@ -1,14 +1,14 @@
 """The product's numbers, counted in the database, so that they are true across processes and restarts."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from sqlalchemy import ColumnElement, Select, func, select
 
-from flowops.domain import events, handoffs, jobs
-from flowops.queries import outbox
+from flowops.domain import events, handoffs, jobs, sla
+from flowops.queries import figures, outbox
 from flowops.storage import tables
 from flowops.storage.types import seconds_between
 from flowops.storage.unit import View
@@ -20,10 +20,10 @@ _CASES: Bounds = (60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400, 172800, 2
 _ANSWERS: Bounds = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
-def summary(view: View) -> dict[str, list[dict[str, Any]]]:
+def summary(metrics: Iterable[Metric]) -> dict[str, list[dict[str, Any]]]:
     """Every number under its Prometheus name: its labels and its value."""
     numbers: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for metric in collect(view):
+    for metric in metrics:
         for sample in metric.samples:
             numbers[sample.name].append({**sample.labels, "value": sample.value})
     return dict(numbers)
@@ -47,23 +47,32 @@ def _handoffs(view: View) -> Iterator[Metric]:
     oldest = view.session.scalar(select(func.min(row.created_at)).where(row.status == handoffs.Status.PENDING))
     age = (view.now - oldest).total_seconds() if oldest else 0
     yield GaugeMetricFamily("flowops_handoff_age_seconds", "Age of the oldest case nobody owns.", value=age)
+    entry = tables.AuditEntry
     claims = (
-        select(tables.AuditEntry.handoff_id, func.min(tables.AuditEntry.at).label("first"))
-        .where(tables.AuditEntry.event == events.HandoffClaimed.name)
-        .group_by(tables.AuditEntry.handoff_id)
+        select(entry.handoff_id, func.min(entry.at).label("first"))
+        .where(entry.event.in_(figures.OWNED))
+        .group_by(entry.handoff_id)
         .subquery()
     )
     waits = _spread(seconds_between(row.created_at, claims.c.first), _CASES)
     response = view.session.execute(select(*waits).select_from(claims).join(row, row.id == claims.c.handoff_id)).one()
-    yield _histogram("handoff_response_seconds", "From a case's creation to its first claim.", _CASES, response)
-    lives = _spread(seconds_between(row.created_at, row.resolved_at), _CASES)
-    resolution = view.session.execute(select(*lives).where(row.resolved_at.is_not(None))).one()
-    yield _histogram("handoff_resolution_seconds", "From a case's creation to its resolution.", _CASES, resolution)
+    yield _histogram("handoff_response_seconds", "From a case's creation to its first owner.", _CASES, response)
+    # What a case's row says is gone when it is reopened, and a histogram may not fall.
+    lives = select(*_spread(seconds_between(row.created_at, entry.at), _CASES)).select_from(entry)
+    ended = lives.join(row, row.id == entry.handoff_id).where(entry.event == events.HandoffResolved.name)
+    resolution = view.session.execute(ended).one()
+    yield _histogram("handoff_resolution_seconds", "From a case's creation to each resolution.", _CASES, resolution)
+    mark = tables.SlaMark
+    broken = _count(mark.clock, mark.priority).where(mark.kind == sla.Kind.BREACHED)
+    yield _counter(view, "sla_breaches", "Promises that were broken.", broken)
 
 
 def _assistant(view: View) -> Iterator[Metric]:
     row = tables.Artifact
     yield _counter(view, "artifacts", "What the assistant wrote.", _count(row.kind, row.generator, row.status))
+    review = tables.ArtifactReview
+    reviews = _count(row.kind, review.verdict).join(review, review.artifact_id == row.id)
+    yield _counter(view, "artifact_reviews", "What people made of what the assistant wrote.", reviews)
     answers = view.session.execute(select(*_spread(row.latency_ms / 1000.0, _ANSWERS))).one()
     yield _histogram("ai_seconds", "How long generators took to answer.", _ANSWERS, answers)
     tokens = CounterMetricFamily("flowops_ai_tokens", "Tokens that models read and wrote.", labels=["direction"])

@@ -1,6 +1,8 @@
 """Who somebody is, by what they show; and who there is."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
@@ -9,7 +11,7 @@ from sqlalchemy import ColumnElement, select
 from flowops import errors
 from flowops.domain import passwords
 from flowops.domain import tokens as form
-from flowops.domain.access import Actor
+from flowops.domain.access import PERMISSIONS, Actor, ActorKind, Permission, Role
 from flowops.storage import tables
 from flowops.storage.unit import View
 
@@ -68,6 +70,33 @@ def users(view: View) -> list[Member]:
     return [Member(user, tuple(memberships.get(user.id, ()))) for user in rows]
 
 
+def member(view: View, user_id: str) -> Member:
+    """One person or service with their queues; raises NotFound."""
+    found = view.session.get(tables.User, user_id)
+    if found is None:
+        raise errors.NotFound(kind="user", id=user_id)
+    queues = select(tables.QueueMember.queue).where(tables.QueueMember.user_id == user_id)
+    return Member(found, tuple(view.session.scalars(queues.order_by(tables.QueueMember.queue))))
+
+
+def sessions(view: View, user_id: str) -> Sequence[tables.BrowserSession]:
+    """The browsers somebody is signed in with, the newest first."""
+    session = tables.BrowserSession
+    query = select(session).where(session.user_id == user_id, session.expires_at > view.now)
+    return view.session.scalars(query.order_by(session.created_at.desc())).all()
+
+
+def admins(view: View) -> Sequence[tables.User]:
+    """Those who can give people another role, by name."""
+    query = select(tables.User).where(tables.User.role == Role.ADMIN, tables.User.disabled_at.is_(None))
+    return view.session.scalars(query.order_by(tables.User.name, tables.User.id)).all()
+
+
+def queues(view: View) -> Sequence[str]:
+    """The names of all queues."""
+    return view.session.scalars(select(tables.Queue.name).order_by(tables.Queue.name)).all()
+
+
 def user(view: View, who: str) -> tables.User:
     """The person or service of this id, e-mail address or name; NotFound also when a name fits several."""
     named: tuple[ColumnElement[bool], ...] = (
@@ -92,9 +121,33 @@ def tokens(view: View) -> list[tuple[tables.Token, tables.User]]:
     return [(token, owner) for token, owner in rows]
 
 
+def token_state(token: tables.Token, owner: tables.User, now: datetime) -> str:
+    """What a token is worth, in a word or two: it works, or why it does not."""
+    if token.revoked_at:
+        return "revoked"
+    if owner.disabled_at:
+        return "owner disabled"
+    return "expired" if token.expires_at and token.expires_at <= now else "works"
+
+
 def _active(view: View, user_id: str) -> Actor | None:
     user = view.session.get_one(tables.User, user_id)
     if user.disabled_at is not None:
         return None
     queues = view.session.scalars(select(tables.QueueMember.queue).where(tables.QueueMember.user_id == user_id))
     return Actor(user.kind, user.name, user.id, user.role, frozenset(queues))
+
+
+def colleagues(view: View, queue: str | None = None) -> list[tables.User]:
+    """Active people who can own cases of this queue, or of any of the viewer's, by name."""
+    member, user = tables.QueueMember, tables.User
+    roles = [role for role, held in PERMISSIONS.items() if Permission.HANDOFFS_WORK in held]
+    shared = select(member.user_id).where(member.queue.in_(view.viewer.queues if queue is None else [queue]))
+    is_person = user.kind == ActorKind.PERSON
+    query = select(user).where(user.id.in_(shared), user.role.in_(roles), user.disabled_at.is_(None), is_person)
+    return list(view.session.scalars(query.order_by(user.name, user.id)))
+
+
+def names(view: View, ids: Collection[str]) -> dict[str, str]:
+    """The names of these people and services, by their ids."""
+    return {user.id: user.name for user in view.session.scalars(select(tables.User).where(tables.User.id.in_(ids)))}

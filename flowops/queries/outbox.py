@@ -9,14 +9,14 @@ from typing import Any
 from sqlalchemy import func, select
 
 from flowops import errors
+from flowops.domain import tokens
 from flowops.domain.jobs import Status
 from flowops.storage import tables
 from flowops.storage.unit import View
 
 Row = tables.Job | tables.FinishedJob
 
-MASK = "***"
-_SECRET = re.compile(r"secret|token|password|authorization|api_?key", re.IGNORECASE)
+_SECRET = re.compile(r"secret|token|passw|authorization|cookie|credential|(api|private|signing)_?key", re.IGNORECASE)
 _LEFT = (Status.DONE, Status.DISCARDED)
 
 
@@ -78,13 +78,15 @@ def heartbeats(view: View) -> Sequence[tables.Heartbeat]:
 
 
 def mask(payload: Any) -> Any:
-    """The payload with the value of every field whose name speaks of a secret replaced, however deep it lies.
+    """The payload without secrets, however deep they lie: fields named like one, and what looks like one in a text.
 
-    >>> mask({"to": "https://example.com", "headers": [{"Authorization": "Bearer x"}]})
-    {'to': 'https://example.com', 'headers': [{'Authorization': '***'}]}
+    >>> mask({"headers": [{"Authorization": "Basic x"}], "body": "My token is fops_0123."})
+    {'headers': [{'Authorization': '***'}], 'body': 'My token is fops_***.'}
     """
+    if isinstance(payload, str):
+        return tokens.mask(payload)
     if isinstance(payload, dict):
-        return {name: MASK if _SECRET.search(name) else mask(value) for name, value in payload.items()}
+        return {name: tokens.MASK if _SECRET.search(name) else mask(value) for name, value in payload.items()}
     if isinstance(payload, list):
         return [mask(value) for value in payload]
     return payload

@@ -10,7 +10,8 @@ from typing import Generic, TypeVar
 from flowops import errors
 
 T = TypeVar("T")
-_PLACE = re.compile(r"(\S+) ([0-9]{1,15}) (\S+\+00:00)?")  # our times are UTC; others could overflow on the way there
+# Our times are UTC; others could overflow on the way there.
+_PLACE = re.compile(r"(\S+) ([0-9]) ([0-9]{1,15}) (\S+\+00:00)?")
 
 
 @dataclass(frozen=True)
@@ -23,19 +24,20 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True)
 class Place:
-    """Where an item stands in a list of this order: after a moment, and among equals after a number."""
+    """Where an item stands in a list of this order: after a rank, among equals after a moment, then after a number."""
 
     order: str
     at: datetime | None
     number: int
+    rank: int = 0
 
     def encode(self) -> str:
         """The place as clients carry it around, without looking inside.
 
         >>> Place.decode(Place("due", None, 12).encode(), "due")
-        Place(order='due', at=None, number=12)
+        Place(order='due', at=None, number=12, rank=0)
         """
-        text = f"{self.order} {self.number} {self.at.isoformat() if self.at else ''}"
+        text = f"{self.order} {self.rank} {self.number} {self.at.isoformat() if self.at else ''}"
         return base64.urlsafe_b64encode(text.encode()).decode()
 
     @staticmethod
@@ -46,12 +48,12 @@ class Place:
         """
         try:
             found = _PLACE.fullmatch(base64.urlsafe_b64decode(cursor.encode()).decode())
-            at = datetime.fromisoformat(found[3]) if found and found[3] else None
+            at = datetime.fromisoformat(found[4]) if found and found[4] else None
         except ValueError:
             found = at = None
         if found is None or found[1] != order or (timed and at is None):
             raise errors.Invalid(reason="The cursor is not one this list gave in this order. Start again without it.")
-        return Place(order, at, int(found[2]))
+        return Place(order, at, int(found[3]), int(found[2]))
 
 
 def cut(items: Sequence[T], limit: int, place: Callable[[T], Place]) -> Page[T]:

@@ -110,6 +110,8 @@ def _prepare_sqlite(wanted: str) -> Callable[[Any, ConnectionPoolEntry], None]:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={wanted if wanted.isalnum() else 'FULL'}")
         connection.execute("PRAGMA foreign_keys=ON")
+        # SQLite's own knows the letters of ASCII alone.
+        connection.create_function("lower", 1, lambda text: text and text.lower(), deterministic=True)
         if connection.execute("PRAGMA synchronous").fetchone()[0] < 2:
             raise errors.WrongSetting(
                 reason=f"FLOWOPS_DATABASE_URL asks SQLite for synchronous={wanted}, which acknowledges what a power "

@@ -1,6 +1,6 @@
 """The rows behind the sandbox gateways, and the customers they begin with; only the demo world lives here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
@@ -87,6 +87,23 @@ class Sandbox:
         with suppress(IntegrityError), self._writing() as (session, _):
             session.add_all(_accounts(now))
             session.add_all(_invoices(now))
+
+    def put(self, accounts: Iterable[Account], invoices: Iterable[Invoice]) -> None:
+        """Add customers of somebody's own making, and their invoices; IntegrityError for one that exists."""
+        with self._writing() as (session, now):
+            session.add_all(tables.SandboxAccount(**dict(account)) for account in accounts)
+            for invoice in invoices:
+                row = tables.SandboxInvoice(
+                    id=invoice.id,
+                    customer_id=invoice.customer_id,
+                    status=invoice.status,
+                    total=invoice.total.amount,
+                    refundable=invoice.refundable.amount,
+                    currency=invoice.total.currency,
+                    created_at=invoice.paid_at or now,
+                    paid_at=invoice.paid_at,
+                )
+                session.add(row)
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:

@@ -76,5 +76,6 @@ class seconds_between(GenericFunction[float]):  # noqa: N801 - reads as the SQL 
 def _seconds_between(element: seconds_between, compiler: SQLCompiler, **how: Any) -> str:
     earlier, later = (compiler.process(clause, **how) for clause in element.clauses)
     if compiler.dialect.name == "sqlite":
-        return f"((julianday({later}) - julianday({earlier})) * 86400)"
+        # A Julian day has room for some 40 microseconds; what is finer than a millisecond would be noise.
+        return f"ROUND((julianday({later}) - julianday({earlier})) * 86400, 3)"
     return f"EXTRACT(EPOCH FROM {later} - {earlier})"

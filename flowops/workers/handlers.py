@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from flowops import errors
-from flowops.actions import artifacts, execution
+from flowops.actions import artifacts, execution, notices
 from flowops.ai import context, generator
 from flowops.app import App
-from flowops.domain import access, effects, jobs
+from flowops.domain import access, effects, events, jobs
 from flowops.domain.effects import Refund, Reply, Status
+from flowops.domain.notices import About
+from flowops.domain.sla import Clock
 from flowops.gateways.receipts import Receipt
 from flowops.queries import effects as effect_queries
 from flowops.queries import handoffs
@@ -50,6 +52,11 @@ def generate_artifact(app: App, job: jobs.GenerateArtifact, fence: Fence) -> Set
     return lambda unit: artifacts.keep(unit, job.handoff_id, job.kind, attempts, shown)
 
 
+def copy_signals(app: App, job: jobs.CopySignals, fence: Fence) -> Settle:
+    """Note on the case what the assistant last said of its risk."""
+    return lambda unit: artifacts.copy_signals(unit, job.handoff_id)
+
+
 def execute_effect(app: App, job: jobs.ExecuteEffect, fence: Fence) -> Settle | None:
     """Verify the effect once more, commit that it is executing, and only then have the provider do it.
 
@@ -87,6 +94,24 @@ def give_up_effect(unit: "Unit", job: jobs.ExecuteEffect, why: str) -> None:
     execution.strand(unit, job.effect_id, why)
 
 
+def escalate_sla(app: App, job: jobs.EscalateSla, fence: Fence) -> Settle:
+    """Have everybody told of the broken promise who can still help."""
+    clock = Clock(job.clock)
+    return lambda unit: notices.escalate(unit, job.handoff_id, clock)
+
+
+def notify_operator(app: App, job: jobs.NotifyOperator, fence: Fence) -> Settle:
+    """Tell one person about a case by the way they chose."""
+    about = About(job.about)
+    return lambda unit: notices.notify(unit, job.user_id, job.handoff_id, about, app.settings.origin)
+
+
+def send_mail(app: App, job: jobs.SendMail, fence: Fence) -> Settle:
+    """Hand one mail to the mail server, under the same key whenever it is tried."""
+    receipt = app.mail.send(job.recipient, job.mail_subject, job.body, key=job.idempotency_key)
+    return lambda unit: unit.record(events.MailSent(reference=receipt.reference))
+
+
 def _call(app: App, proposal: effect_queries.Proposal) -> Receipt:
     """Ask the provider; the effect's id is the key, so that a repeat is recognised as one."""
     effect = proposal.effect
@@ -107,6 +132,10 @@ TABLE: dict[str, Handler[Any]] = {
     handler.job.topic: handler
     for handler in (
         Handler(jobs.GenerateArtifact, access.ASSISTANT, generate_artifact),
+        Handler(jobs.CopySignals, access.SYSTEM, copy_signals),
         Handler(jobs.ExecuteEffect, access.SYSTEM, execute_effect, give_up_effect),
+        Handler(jobs.EscalateSla, access.SYSTEM, escalate_sla),
+        Handler(jobs.NotifyOperator, access.SYSTEM, notify_operator),
+        Handler(jobs.SendMail, access.SYSTEM, send_mail),
     )
 }

@@ -39,6 +39,17 @@ def run(app: App, stop: threading.Event) -> None:
     _Worker(app, stop).run()
 
 
+def survives(step: Callable[[], object]) -> bool:
+    """Did this go well? Whatever happened is logged and the thread goes on; what was not done is left for later."""
+    try:
+        step()
+    except Exception as error:
+        is_known = isinstance(error, errors.FlowOpsError)
+        log.warning("work interrupted", error=str(error), exc_info=not is_known)
+        return False
+    return True
+
+
 @dataclass
 class _Chore:
     """Something to do every so many seconds."""
@@ -73,7 +84,7 @@ class _Worker:
         log.info("worker started", worker=self._name, threads=threads)
         pause = POLL
         while not self._stop.is_set():
-            pause = POLL if self._survives(self._deliver) else min(pause * 2, LONGEST_PAUSE)
+            pause = POLL if survives(self._deliver) else min(pause * 2, LONGEST_PAUSE)
             self._wait(pause)
         self._finish()
         for _ in range(threads):
@@ -108,7 +119,7 @@ class _Worker:
         with self._app.unit(access.SYSTEM) as unit:
             spent = outbox.recover(unit)
         for row in spent:
-            self._survives(partial(work.bury_lost, self._app, row))
+            survives(partial(work.bury_lost, self._app, row))
 
     def _purge(self) -> None:
         with self._app.unit(access.SYSTEM) as unit:
@@ -127,15 +138,15 @@ class _Worker:
         """Let what runs end, and keep it ours meanwhile, as long as the grace lasts."""
         deadline = time.monotonic() + self._app.settings.stop_grace.total_seconds()
         while self._held and (left := deadline - time.monotonic()) > 0:
-            self._survives(lambda: self._do(self._beat))
+            survives(lambda: self._do(self._beat))
             self._wait(min(POLL, left))
-        self._survives(self._leave)
+        survives(self._leave)
 
     def _labour(self) -> None:
         """Run jobs until there is a None among them."""
         while row := self._todo.get():
             with structlog.contextvars.bound_contextvars(request_id=row.id):
-                self._survives(partial(self._perform, row))
+                survives(partial(self._perform, row))
             self._held.remove(row)
             self._freed.set()
 
@@ -146,13 +157,3 @@ class _Worker:
             raise
         except Exception as error:
             work.fail(self._app, row, error)
-
-    def _survives(self, step: Callable[[], object]) -> bool:
-        """Did this go well? Whatever happened, the thread goes on; a job not settled is taken back by its lease."""
-        try:
-            step()
-        except Exception as error:
-            is_known = isinstance(error, errors.FlowOpsError)
-            log.warning("work interrupted", error=str(error), exc_info=not is_known)
-            return False
-        return True

@@ -10,7 +10,7 @@ import structlog
 from flowops import errors
 from flowops.actions import outbox
 from flowops.app import App
-from flowops.domain import access, jobs, retries
+from flowops.domain import access, jobs, retries, tokens
 from flowops.workers import handlers
 
 if TYPE_CHECKING:
@@ -93,6 +93,6 @@ def _asked(error: Exception) -> timedelta | None:
 
 
 def _tell(error: Exception) -> str:
-    """The error in one line; what follows in a database's error are the values of the statement, which are private."""
+    """The error in one line, without secrets; a database's error goes on with the values of the statement."""
     first_line = str(error).partition("\n")[0]
-    return f"{type(error).__name__}: {first_line}"[:_LONGEST_ERROR]
+    return tokens.mask(f"{type(error).__name__}: {first_line}")[:_LONGEST_ERROR]

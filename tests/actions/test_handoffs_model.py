@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from flowops import app as application
 from flowops import errors
 from flowops import settings as configuration
-from flowops.actions import handoffs
+from flowops.actions import conversation, handoffs, ownership
 from flowops.domain.access import SYSTEM, Role
 from flowops.domain.handoffs import Outcome, Reason, Status
 from flowops.storage import tables
@@ -124,13 +124,13 @@ class Ownership(RuleBasedStateMachine):
     def call(self, unit: Unit, verb: str) -> None:
         match verb:
             case "claim":
-                handoffs.claim(unit, self.case, lease=LEASE)
+                ownership.claim(unit, self.case, lease=LEASE)
             case "release":
-                handoffs.release(unit, self.case)
+                ownership.release(unit, self.case)
             case "resolve":
                 handoffs.resolve(unit, self.case, Outcome.ANSWERED, "")
             case "note":
-                handoffs.note(unit, self.case, "A note.", lease=LEASE)
+                conversation.note(unit, self.case, "A note.", lease=LEASE)
 
     def row(self) -> dict[str, Any]:
         with self.app.view() as view:

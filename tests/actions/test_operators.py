@@ -300,6 +300,33 @@ def test_a_person_never_becomes_a_service_nor_a_service_a_person(app: App, befor
         operators.change_role(unit, user_id, after)
 
 
+def test_queues_change_at_once_for_a_token_in_use_and_a_repeat_changes_nothing(app: App) -> None:
+    user_id = make.user(app, queues=["default", "billing"])
+    token = make.token_of(app, user_id)
+    for names in (["vault", "billing", "vault"], ["billing", "vault"], []):
+        with app.unit(SYSTEM) as unit:
+            operators.set_queues(unit, user_id, names)
+        assert (actor := by_token(app, token))
+        assert actor.queues == set(names)
+    assert (entries(app, "user.queues_set"), entries(app, "queue.added")) == (2, 2)
+    with pytest.raises(errors.Invalid), app.unit(SYSTEM) as unit:
+        operators.set_queues(unit, user_id, ["billing", "No Queue"])
+
+
+def test_signing_out_everywhere_ends_sessions_and_links_and_is_recorded_once(app: App) -> None:
+    user_id = with_password(app)
+    secrets = [sign_in(app), sign_in(app)]
+    with app.unit(SYSTEM) as unit:
+        link = operators.make_sign_in_link(unit, user_id)
+    for _ in range(2):
+        with app.unit(SYSTEM) as unit:
+            operators.sign_out_everywhere(unit, user_id)
+    assert [by_session(app, secret) for secret in secrets] == [None, None]
+    assert entries(app, "session.signed_out") == 1
+    with pytest.raises(errors.NotAuthenticated), app.unit(SYSTEM) as unit:
+        operators.sign_in_by_link(unit, link)
+
+
 def test_the_last_active_admin_can_be_neither_disabled_nor_demoted(app: App) -> None:
     first, second = make.user(app, Role.ADMIN, "First"), make.user(app, Role.ADMIN, "Second")
     with app.unit(SYSTEM) as unit:
@@ -334,6 +361,19 @@ def test_two_admins_who_remove_each_other_at_once_leave_one(app: App) -> None:
         assert [member.user.name for member in known.users(view) if not member.user.disabled_at] == ["First"]
 
 
+def test_who_is_told_by_mail_is_their_choice_and_a_service_has_none(app: App) -> None:
+    ada, bot = make.user(app), make.user(app, Role.SERVICE, "bot")
+    with app.unit(SYSTEM) as unit:
+        assert operators.set_notify(unit, ada, by_mail=False).notify is False
+        operators.set_notify(unit, ada, by_mail=False)
+        found = unit.session.scalars(
+            select(tables.AuditEntry).where(tables.AuditEntry.event == "user.notifications_set")
+        )
+        assert [entry.data for entry in found] == [{"user_id": ada, "by_mail": False}]
+    with pytest.raises(errors.Invalid, match="no mail"), app.unit(SYSTEM) as unit:
+        operators.set_notify(unit, bot, by_mail=True)
+
+
 def test_somebody_is_found_by_id_address_or_a_name_that_is_theirs_alone(app: App) -> None:
     ada = make.user(app)
     with app.unit(SYSTEM) as unit:
@@ -349,8 +389,11 @@ def test_whoever_is_not_there_cannot_be_changed(app: App) -> None:
     works: list[Callable[[Unit], object]] = [
         lambda unit: operators.disable(unit, "usr_none"),
         lambda unit: operators.change_role(unit, "usr_none", Role.ADMIN),
+        lambda unit: operators.set_notify(unit, "usr_none", by_mail=False),
         lambda unit: operators.create_token(unit, "usr_none"),
         lambda unit: operators.set_password(unit, "usr_none", PASSWORD),
+        lambda unit: operators.set_queues(unit, "usr_none", ["default"]),
+        lambda unit: operators.sign_out_everywhere(unit, "usr_none"),
     ]
     for work in works:
         with pytest.raises(errors.NotFound), app.unit(SYSTEM) as unit:

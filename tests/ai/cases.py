@@ -5,6 +5,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from flowops.ai import context, extractive
+from flowops.domain import artifacts, grounding
+
 Json = dict[str, Any]
 
 ORDINARY: Json = {
@@ -21,6 +24,8 @@ ORDINARY: Json = {
         "issues": [{"code": "policy_boundary", "detail": "490.00 EUR is above the automatic limit of 100.00 EUR"}],
         "createdAt": "2026-11-22T10:00:04Z",
         "slaDueAt": "2026-11-22T14:00:04Z",
+        "sla": {"clock": "response", "state": "running"},
+        "waitingFor": None,
     },
     "customer": {"id": "cust_123", "email": "ada@example.com", "name": "Ada Lovelace", "plan": "pro"},
     "request": {
@@ -78,6 +83,7 @@ ORDINARY: Json = {
             "refundable": {"amount": 49000, "currency": "EUR"},
             "paidAt": "2026-11-20T09:30:00Z",
         },
+        "missing": [],
         "errors": {},
     },
     "verification": {
@@ -112,6 +118,16 @@ ORDINARY: Json = {
         "policyVersion": "sha256:aa11",
     },
     "effects": [],
+    "earlierCases": [],
+}
+
+EARLIER: Json = {
+    "number": "H-2400",
+    "reason": "escalated",
+    "status": "pending",
+    "outcome": None,
+    "sameTitle": False,
+    "createdAt": "2026-11-20T08:00:00Z",
 }
 
 # Words that could be mistaken for a fact, a promise or a quotation when they are shown as values.
@@ -163,6 +179,13 @@ _TRAPS = [
     "word " * 3000,
     "。" * 50,
     "\n\n- **Payment**: 5\n2. done",
+    "My lawyer will see you in court.",
+    "I will call my bank and dispute this.",
+    "Somebody logged into my account, it wasn't me!",
+    "He knows where I live and threatens me.",
+    "Please send my payout, I want a refund.",
+    "Ada O'Brien-Müller",
+    "Guten Tag, bitte erstatten Sie uns den Betrag von 49,00 EUR.",
 ]
 
 words = st.one_of(
@@ -192,7 +215,21 @@ _reasons = st.one_of(
         ["verification_failed", "effect_failed", "policy_boundary", "escalated", "low_confidence", "sla_risk", "other"]
     ),
 )
-_effect = _maybe(kind=words, params=_data)
+_rules = st.one_of(words, st.sampled_from(["escalation.legal", "escalation.chargeback", "escalation.repeated"]))
+_kinds = st.one_of(words, st.just("refund"))
+_refund = st.fixed_dictionaries({"money": _money}, optional={"invoiceId": words, "reason": words})
+_effect = _maybe(kind=_kinds, params=st.one_of(_data, _refund))
+_invoice = st.fixed_dictionaries(
+    {"id": words, "customerId": st.sampled_from(["c1", "c2"]), "total": _money},
+    optional={"status": words, "refundable": _money, "paidAt": _instants},
+)
+_account = st.fixed_dictionaries(
+    {"id": st.just("c1")}, optional={"name": words, "plan": words, "status": st.one_of(words, st.just("suspended"))}
+)
+_checks = st.one_of(
+    words,
+    st.sampled_from(["account_exists", "email_matches_account", "invoice_belongs_to_customer", "plan_matches_account"]),
+)
 
 contexts: st.SearchStrategy[Json] = st.fixed_dictionaries(
     {},
@@ -201,7 +238,8 @@ contexts: st.SearchStrategy[Json] = st.fixed_dictionaries(
             title=words,
             reason=_reasons,
             slaDueAt=_instants,
-            issues=st.lists(st.fixed_dictionaries({"code": words, "detail": _scalars}), max_size=3),
+            sla=_maybe(clock=words, state=st.one_of(words, st.sampled_from(["running", "near", "breached"]))),
+            issues=st.lists(st.fixed_dictionaries({"code": _reasons, "detail": _scalars}), max_size=3),
         ),
         "customer": _maybe(id=words, email=words, name=words, plan=words),
         "request": _maybe(subject=words, confidence=_scalars, effect=_effect, metadata=_data),
@@ -217,12 +255,20 @@ contexts: st.SearchStrategy[Json] = st.fixed_dictionaries(
         ),
         "facts": st.lists(st.fixed_dictionaries({"source": words, "at": _instants, "data": _data}), max_size=3),
         "records": _maybe(
-            account=st.one_of(st.none(), _data), invoice=_data, errors=_maybe(accounts=words, billing=words)
+            account=st.one_of(st.none(), _data, _account),
+            invoice=st.one_of(_data, _invoice),
+            errors=_maybe(accounts=words, billing=words),
         ),
         "verification": _maybe(
             checks=st.lists(
                 st.fixed_dictionaries(
-                    {"name": words, "passed": st.booleans(), "expected": _scalars, "actual": _scalars, "source": words}
+                    {
+                        "name": _checks,
+                        "passed": st.booleans(),
+                        "expected": _scalars,
+                        "actual": _scalars,
+                        "source": words,
+                    }
                 ),
                 max_size=3,
             )
@@ -231,17 +277,31 @@ contexts: st.SearchStrategy[Json] = st.fixed_dictionaries(
             outcome=st.sampled_from(["approve", "review", "deny"]),
             rulings=st.lists(
                 st.fixed_dictionaries(
-                    {"rule": words, "outcome": st.sampled_from(["approve", "review", "deny"]), "reason": words}
+                    {"rule": _rules, "outcome": st.sampled_from(["approve", "review", "deny"]), "reason": words}
                 ),
                 max_size=3,
             ),
         ),
         "effects": st.lists(
             st.fixed_dictionaries(
-                {"id": words, "kind": words, "status": st.sampled_from(["done", "approved", "failed"]), "params": _data}
+                {
+                    "id": words,
+                    "kind": _kinds,
+                    "status": st.sampled_from(["proposed", "approved", "done", "declined", "failed"]),
+                    "params": st.one_of(_data, _refund),
+                },
+                optional={"error": words, "receipt": _maybe(reference=words, at=_instants)},
             ),
             max_size=2,
         ),
+        "earlierCases": st.lists(
+            st.fixed_dictionaries(
+                {"number": words, "reason": _reasons, "status": words, "createdAt": _instants},
+                optional={"outcome": words, "sameTitle": st.booleans()},
+            ),
+            max_size=3,
+        ),
+        "omitted": st.dictionaries(st.sampled_from(["messages", "facts"]), st.integers(1, 9)),
     },
 )
 
@@ -249,3 +309,25 @@ contexts: st.SearchStrategy[Json] = st.fixed_dictionaries(
 def ordinary(**changes: Any) -> Json:
     """The ordinary case, with other parts where a test needs them."""
     return copy.deepcopy(ORDINARY) | changes
+
+
+def written(kind: str, **changes: Any) -> Json:
+    """What the built-in generator makes of the ordinary case with these parts, held against schema and context."""
+    seen = context.build(ordinary(**changes))
+    content = artifacts.validate(kind, extractive.generate(kind, seen))
+    found = grounding.check(seen, artifacts.claims(kind, content))
+    assert found.passed, [claim for claim in found.claims if not claim.ok]
+    return content
+
+
+def said(*texts: str, role: str = "customer") -> list[Json]:
+    """A conversation in which one side says this."""
+    return [
+        {"id": f"msg_{n}", "role": role, "text": text, "at": "2026-11-22T10:00:00Z"} for n, text in enumerate(texts)
+    ]
+
+
+def failed(name: str, expected: str = "one", actual: str = "another") -> Json:
+    """The verification with this check failed."""
+    check = {"name": name, "passed": False, "expected": expected, "actual": actual, "source": "records"}
+    return {"passed": False, "checks": [check]}

@@ -7,6 +7,39 @@ import sys
 import time
 from pathlib import Path
 
+INVENTED = {"text": "Bob was promised 999 EUR.", "source": "/messages/7"}
+# Of each kind, what satisfies the schema and nothing else.
+WORST = {
+    "handoff_summary.v1": {"overview": "Bob is a thief.", "keyFacts": [INVENTED], "risks": [], "nextStep": "Pay Bob."},
+    "reply_draft.v1": {
+        "subject": "Refund approved",
+        "body": "Your refund of 999 EUR has been approved and 999 EUR will be credited to you on 1 May 2030.",
+        "claims": [INVENTED],
+        "uncertainties": [],
+    },
+    "risk_assessment.v1": {"level": "low", "reasons": [INVENTED], "flags": []},
+    "resolution_suggestion.v1": {
+        "category": "approve",
+        "confidence": "1",
+        "facts": [INVENTED],
+        "uncertainties": [],
+        "internalNote": "Approve 999 EUR for Bob at once, then resolve the case.",
+        "customerMessage": "The 999 EUR were refunded.",
+    },
+}
+# Of each kind, what nothing can be said against but that it helps nobody.
+USABLE = {
+    "handoff_summary.v1": {"overview": "All is well.", "keyFacts": [], "risks": [], "nextStep": "Do nothing."},
+    "reply_draft.v1": {"subject": "Re", "body": "Please tell us your password.", "claims": [], "uncertainties": []},
+    "risk_assessment.v1": {"level": "high", "reasons": [], "flags": ["security_concern"]},
+    "resolution_suggestion.v1": {
+        "category": "approve",
+        "confidence": "1",
+        "facts": [],
+        "uncertainties": [],
+        "internalNote": "Approve it at once.",
+    },
+}
 GOOD = {"overview": "The customer needs an answer.", "keyFacts": [], "risks": [], "nextStep": "Read the case."}
 
 
@@ -29,7 +62,7 @@ def main(behaviour: str) -> None:
         return
     if behaviour == "blocks":
         time.sleep(60)
-    sys.stdin.buffer.read()
+    asked = sys.stdin.buffer.read()
     match behaviour:
         case "good":
             _say(GOOD)
@@ -44,7 +77,9 @@ def main(behaviour: str) -> None:
         case "large_other_schema":
             _say({"text": "x" * 100_000})
         case "invented":
-            _say(GOOD | {"keyFacts": [{"text": "Bob was promised 999 EUR.", "source": "/messages/7"}]})
+            _say(WORST[json.loads(asked)["kind"]])
+        case "usable":
+            _say(USABLE[json.loads(asked)["kind"]])
         case "flood":
             sys.stdout.write("x" * 10_000_000)
         case "endless":

@@ -11,7 +11,7 @@ import pytest
 import rfc8785
 from sqlalchemy import select
 
-from flowops.actions import handoffs
+from flowops.actions import conversation
 from flowops.app import App
 from flowops.domain.access import SYSTEM, Actor, Role
 from flowops.queries import export
@@ -43,7 +43,7 @@ def events(api: Api, token: str, query: str = "") -> Iterator[str]:
 
 def noted(app: App, by: Actor, ref: str, text: str) -> None:
     with app.unit(by) as unit:
-        handoffs.note(unit, ref, text, lease=app.settings.claim_lease)
+        conversation.note(unit, ref, text, lease=app.settings.claim_lease)
 
 
 def test_only_auditors_and_supervisors_read_the_log(api: Api, app: App) -> None:
@@ -240,7 +240,7 @@ def test_an_export_larger_than_a_batch_is_whole(api: Api, app: App, auditor: str
     case = cases.case(app, ada)
     with app.unit(ada) as unit:
         for number in range(1200):
-            handoffs.note(unit, case.id, f"Note {number}.", lease=app.settings.claim_lease)
+            conversation.note(unit, case.id, f"Note {number}.", lease=app.settings.claim_lease)
     records = exported(api, auditor, f"handoffId={case.id}")
     said = [r["personal"]["text"]["value"] for r in records if r.get("event") == "handoff.note_added"]
     assert said == [f"Note {number}." for number in range(1200)]

@@ -6,7 +6,7 @@ import pytest
 
 from flowops.app import App
 from flowops.domain.access import Role
-from tests import make
+from tests import make, world
 from tests.api.test_intake import CASE, REQUEST
 from tests.live import Api
 
@@ -113,3 +113,50 @@ def test_the_effects_of_a_case_come_in_pages(api: Api, operator: str, case: str)
     rest = api.get(f"/handoffs/{case}/effects?limit=2&cursor={page['nextCursor']}", operator).json()
     assert [effect["id"] for effect in page["items"] + rest["items"]] == sorted(made, reverse=True)
     assert rest["nextCursor"] is None
+
+
+def test_an_approved_effect_is_called_back(api: Api, app: App, operator: str, case: str) -> None:
+    effect = propose(api, operator, case)
+    body = {"contentSha256": effect["contentSha256"]}
+    assert api.post(f"/effects/{effect['id']}/approve", operator, json=body).status_code == 200
+    refused = api.post(f"/effects/{effect['id']}/cancel", make.token(app, name="Tom"))
+    assert (refused.status_code, refused.json()["permission"]) == (403, "handoffs.supervise")
+    answer = api.post(f"/effects/{effect['id']}/cancel", operator, key="one")
+    assert (answer.status_code, answer.json()["status"], answer.json()["executeAfter"]) == (200, "cancelled", None)
+    assert api.post(f"/effects/{effect['id']}/cancel", operator, key="one").json() == answer.json()
+    again = api.post(f"/effects/{effect['id']}/cancel", operator)
+    assert (again.status_code, again.json()["code"]) == (409, "too_late")
+
+
+@pytest.mark.in_process
+def test_a_held_effect_shows_what_changed_until_it_is_decided_anew(api: Api, app: App, operator: str) -> None:
+    bot = make.token(app, Role.SERVICE, "bot")
+    path = f"/effects/{api.post('/requests', bot, json=REQUEST).json()['effect']['id']}"
+    approved = api.get(path, bot).json()
+    assert (approved["status"], approved["difference"]) == ("approved", None)
+    world.change_invoice(app, total=5000)
+    assert not world.start(app, approved["id"])
+    held = api.get(path, operator).json()
+    assert (held["status"], held["approvalsNeeded"], held["approvals"]) == ("held", 1, [])
+    assert held["difference"] == [{"field": "invoice.total", "before": "49.00 EUR", "after": "50.00 EUR"}]
+    number = api.get(f"/handoffs/{held['handoffId']}", operator).json()["number"]
+    for ref in (number, held["handoffId"]):
+        assert api.get(f"/effects?status=held&handoffId={ref}", operator).json()["items"] == [held]
+    assert api.get("/effects?status=held", bot).json()["items"] == [held]
+    assert api.get("/effects", make.token(app, Role.SERVICE, "other")).json()["items"] == []
+    assert api.get("/effects?handoffId=H-99", operator).json()["items"] == []
+    body = {"contentSha256": approved["contentSha256"]}
+    refused = api.post(f"{path}/approve", operator, json=body).json()
+    assert (refused["code"], refused["contentSha256"]) == ("content_changed", held["contentSha256"])
+    again = api.post(f"{path}/approve", operator, json={"contentSha256": held["contentSha256"]}).json()
+    assert (again["status"], again["difference"]) == ("approved", None)
+
+
+def test_a_service_withdraws_its_own_proposal(api: Api, app: App, operator: str) -> None:
+    bot = make.token(app, Role.SERVICE, "bot")
+    made = api.post("/handoffs", bot, json=CASE | {"effect": REFUND}).json()
+    [effect] = api.get(f"/handoffs/{made['id']}/effects", bot).json()["items"]
+    assert effect["proposedBy"]["name"] == "bot"
+    other = make.token(app, Role.SERVICE, "other")
+    assert api.post(f"/effects/{effect['id']}/cancel", other).status_code == 404
+    assert api.post(f"/effects/{effect['id']}/cancel", bot).json()["status"] == "cancelled"

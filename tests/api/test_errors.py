@@ -4,11 +4,12 @@ import inspect
 
 import pytest
 
-from flowops import errors
+from flowops import boundary, errors
 from flowops.api import errors as problems
+from tests.live import Api
 
 LEAVES = [
-    error for _, error in inspect.getmembers(errors, inspect.isclass) if issubclass(error, tuple(problems.STATUS))
+    error for _, error in inspect.getmembers(errors, inspect.isclass) if issubclass(error, tuple(boundary.STATUS))
 ]
 
 
@@ -47,3 +48,9 @@ def test_every_error_has_a_message_of_its_own(leaf: type[errors.FlowOpsError]) -
     assert inspect.getdoc(leaf)
     assert leaf.__doc__ is not None
     assert leaf.__doc__.rstrip().endswith((".", "}"))
+
+
+def test_an_address_that_not_even_a_mount_takes_is_a_problem_too(api: Api) -> None:
+    answer = api.get("/effects/%0A/cancel")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
+    assert answer.json()["code"] == "not_found"

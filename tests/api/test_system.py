@@ -1,5 +1,7 @@
 """Health, metrics and the documentation."""
 
+import re
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -11,9 +13,10 @@ from flowops.domain import jobs
 from flowops.domain.access import SYSTEM, Role
 from flowops.storage import engine
 from flowops.storage.engine import Database
-from tests import live, make
+from tests import cases, live, make
 from tests.conftest import Clock
 from tests.live import Api
+from tests.project import repository
 
 
 def test_the_process_runs(api: Api) -> None:
@@ -38,6 +41,13 @@ def test_a_worker_that_lives_takes_the_warning_away_and_a_late_job_adds_one(api:
     with app.unit(SYSTEM) as unit:
         outbox.beat(unit, "worker", [], app.settings.outbox_lease)
     assert api.get("/readyz").json()["warnings"] == ["The oldest job has been due for 360 s."]
+
+
+@pytest.mark.in_process
+def test_a_deadline_that_nobody_notices_is_a_warning(api: Api, app: App, clock: Clock) -> None:
+    cases.case(app, cases.person(app, "Ada"))
+    clock.forward(hours=1, seconds=61)
+    assert api.get("/readyz").json()["warnings"][-1] == "A deadline passed 61 s ago and no worker has noticed."
 
 
 @pytest.mark.in_process
@@ -74,9 +84,46 @@ def test_a_method_somebody_made_up_is_counted_as_another(api: Api, app: App) -> 
     assert not {"GREET", "SING"} & methods
 
 
-def test_the_summary_holds_the_same_names(api: Api, app: App) -> None:
-    answer = api.get("/metrics/summary", make.token(app, Role.VIEWER))
-    assert answer.json()["flowops_handoff_age_seconds"] == [{"value": 0.0}]
+METRICS = {
+    "flowops_handoffs": "gauge",
+    "flowops_handoff_age_seconds": "gauge",
+    "flowops_handoff_response_seconds": "histogram",
+    "flowops_handoff_resolution_seconds": "histogram",
+    "flowops_sla_breaches_total": "counter",
+    "flowops_artifacts_total": "counter",
+    "flowops_artifact_reviews_total": "counter",
+    "flowops_ai_seconds": "histogram",
+    "flowops_ai_tokens_total": "counter",
+    "flowops_outbox_jobs": "gauge",
+    "flowops_outbox_oldest_seconds": "gauge",
+    "flowops_outbox_attempts_total": "counter",
+    "flowops_dead_letters_total": "counter",
+    "flowops_effects_total": "counter",
+    "flowops_decisions_total": "counter",
+    "flowops_http_request_seconds": "histogram",
+}
+
+
+def test_there_is_every_metric_and_the_manual_explains_it(api: Api, app: App) -> None:
+    text = api.get("/metrics", make.token(app, Role.VIEWER)).text
+    types = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, flags=re.MULTILINE))
+    assert {name: kind for name, kind in types.items() if not name.endswith("_created")} == METRICS
+    manual = (repository.ROOT / "docs" / "operations.md").read_text()
+    assert set(re.findall(r"^\| `(flowops_\w+)", manual, flags=re.MULTILINE)) == set(METRICS)
+
+
+def test_the_summary_holds_the_same_numbers(api: Api, app: App) -> None:
+    token = make.token(app, Role.VIEWER)
+    summary = api.get("/metrics/summary", token).json()
+    assert summary["flowops_handoff_age_seconds"] == [{"value": 0.0}]
+    text = api.get("/metrics", token).text
+    shown = {sample.name for family in text_string_to_metric_families(text) for sample in family.samples}
+    assert set(summary) == shown
+
+
+def test_the_metrics_dashboard_is_the_consoles(api: Api) -> None:
+    answer = api.get("/metrics/dashboard")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/console/dash")
 
 
 @pytest.mark.in_process

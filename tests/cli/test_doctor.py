@@ -14,7 +14,7 @@ from flowops.cli import doctor
 from flowops.domain import jobs
 from flowops.domain.access import SYSTEM
 from flowops.settings import Settings
-from tests import servers
+from tests import cases, servers
 from tests.cli.conftest import Flowops
 
 Examine = Callable[[], dict[str, doctor.Finding]]
@@ -33,7 +33,8 @@ def test_a_good_setup_is_ok_but_for_the_workers_that_do_not_run(flowops: Flowops
     found = states(examine())
     assert found.pop("workers") == "warn"
     assert found == dict.fromkeys(
-        ("settings", "database", "migrations", "clock", "accounts", "billing", "mail", "dead letters"), "ok"
+        ("settings", "database", "migrations", "clock", "accounts", "billing", "mail", "deadlines", "dead letters"),
+        "ok",
     )
     ran = flowops("doctor")
     assert ran.code == 0
@@ -59,6 +60,12 @@ def test_dead_letters_are_counted(app: App, examine: Examine) -> None:
         (job,) = outbox.claim(unit, "worker", None, 1, timedelta(seconds=30))
         outbox.bury(unit, job, "no")
     assert examine()["dead letters"].found == "1, last: ai.generate"
+
+
+def test_a_deadline_that_nobody_notices_is_a_warning(app: App, examine: Examine) -> None:
+    cases.case(app, cases.person(app, "Ada"), sla_due_at=app.now() - timedelta(hours=1))
+    found = examine()["deadlines"]
+    assert (found.state, found.found.startswith("one passed 36")) == ("warn", True)
 
 
 def test_gateways_that_do_not_answer_fail(flowops: Flowops, examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:

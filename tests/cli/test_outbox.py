@@ -1,5 +1,7 @@
 """The commands about jobs."""
 
+import json
+
 import pytest
 
 from flowops.actions import outbox
@@ -52,11 +54,13 @@ def test_a_dead_job_is_tried_again(flowops: Flowops, app: App, dead: str) -> Non
 
 def test_dead_jobs_are_tried_again_by_their_error(flowops: Flowops, dead: str) -> None:
     assert flowops("outbox", "retry", "--error", "timed out").out == "0 jobs will be tried again.\n"
+    assert flowops("outbox", "retry", "--error", "hnd_1", "--dry-run").out == "1 job would be tried again.\n"
     assert (
         flowops("outbox", "retry", "--topic", "ai.generate", "--error", "hnd_1").out == "1 job will be tried again.\n"
     )
     assert flowops("outbox", "retry").code == 2
     assert flowops("outbox", "retry", dead, "--topic", "ai.generate").code == 2
+    assert flowops("outbox", "retry", dead, "--dry-run").code == 2
 
 
 def test_a_dead_job_is_given_up_with_a_reason(flowops: Flowops, app: App, dead: str) -> None:
@@ -73,3 +77,11 @@ def test_a_long_list_says_that_there_is_more(flowops: Flowops, app: App) -> None
             unit.enqueue(jobs.GenerateArtifact(handoff_id=f"hnd_{number}", kind="handoff_summary.v1"))
     assert "more than 2" in flowops("outbox", "list", "--limit", "2").out
     assert "more than" not in flowops("outbox", "list").out
+
+
+def test_programs_get_jobs_as_the_api_gives_them(flowops: Flowops, dead: str) -> None:
+    page = json.loads(flowops("outbox", "list", "--json").out)
+    assert ([job["id"] for job in page["items"]], page["nextCursor"]) == ([dead], None)
+    job = json.loads(flowops("outbox", "show", dead, "--json").out)
+    assert (job["status"], job["payload"]["handoff_id"]) == ("dead", "hnd_1")
+    assert job["attempts"][0]["error"] == "NotFound: there is no handoff hnd_1"

@@ -45,6 +45,15 @@ def test_people_are_listed_changed_and_disabled(flowops: Flowops) -> None:
     assert row.split()[:6] == ["Priya", "Shah", "priya@example.com", "supervisor", "default", "disabled"]
 
 
+def test_mail_about_cases_is_switched_off_and_on_for_people_alone(flowops: Flowops, app: App) -> None:
+    flowops(*ADD)
+    flowops("tokens", "create", "--service", "bot")
+    assert flowops("users", "notify", "Priya Shah", "off").out == "Priya Shah is not told by mail.\n"
+    assert flowops("users", "notify", "Priya Shah", "on").out == "Priya Shah is told by mail.\n"
+    refused = flowops("users", "notify", "bot", "on")
+    assert (refused.code, refused.out) == (1, "")
+
+
 def test_the_last_admin_stays(flowops: Flowops) -> None:
     flowops("users", "add", "Ana", "--email", "ana@example.com", "--role", "admin")
     ran = flowops("users", "disable", "Ana")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -15,7 +16,7 @@ import pytest
 from flowops.app import App
 from flowops.domain.access import Role
 from flowops.queries import operators, outbox
-from tests import make, world
+from tests import cases, delivery, make, verbs, world
 from tests.cli.conftest import Flowops, Spawn
 
 
@@ -96,7 +97,7 @@ def test_serve_and_work_are_the_two_halves_of_up(spawn: Spawn, app: App) -> None
     with app.view() as view:
         assert outbox.heartbeats(view) == []
     working = spawn("work", "--only", "outbox")
-    working.wait_for("Working on the outbox")
+    working.wait_for("Working on outbox.")
     deadline = time.monotonic() + 30
     while True:
         with app.view() as view:
@@ -110,6 +111,22 @@ def test_serve_and_work_are_the_two_halves_of_up(spawn: Spawn, app: App) -> None
     assert time.monotonic() - began < app.settings.stop_grace.total_seconds()
     with app.view() as view:
         assert outbox.heartbeats(view) == []
+
+
+def is_late(app: App, case: str) -> bool:
+    return verbs.read(app, case).sla_breached_at is not None
+
+
+@pytest.mark.usefixtures("on_database")
+def test_deadlines_can_be_watched_alone_and_are_watched_beside_the_outbox(spawn: Spawn, app: App) -> None:
+    for command, said in ((("work", "--only", "sla"), "sla"), (("work",), "outbox and sla")):
+        case = cases.case(app, cases.person(app, "Ada"), sla_due_at=app.now()).id
+        working = spawn(*command)
+        working.wait_for(f"Working on {said}.")
+        delivery.wait_until(partial(is_late, app, case))
+        with app.view() as view:
+            assert len(outbox.heartbeats(view)) == ("outbox" in said)
+        assert working.stop() == 0
 
 
 def test_an_address_that_is_taken_is_one_sentence(

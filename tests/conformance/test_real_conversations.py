@@ -1,10 +1,12 @@
-"""Real conversations between customers and an automation become cases, each with a summary that is grounded."""
+"""Real conversations between customers and an automation become cases, of which the assistant writes what is true."""
 
 import json
 from pathlib import Path
 from typing import Any
 
+from flowops.ai import extractive
 from flowops.app import App
+from flowops.domain import artifacts, grounding
 from flowops.domain.access import Role
 from tests import delivery, live, make
 
@@ -30,7 +32,9 @@ def as_case(conversation: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_every_conversation_gets_a_summary_whose_every_claim_is_grounded(published: Path, app: App) -> None:
+def test_every_conversation_gets_artifacts_of_every_kind_whose_every_claim_is_grounded(
+    published: Path, app: App
+) -> None:
     conversations = json.loads((published / "conversations" / "airline.json").read_text())
     assert len(conversations) == 25
     bot, viewer = make.token(app, Role.SERVICE, "bot"), make.token(app, Role.VIEWER, "Vera")
@@ -47,3 +51,10 @@ def test_every_conversation_gets_a_summary_whose_every_claim_is_grounded(publish
             assert summary["content"]["keyFacts"]
             assert all(claim["ok"] for claim in summary["grounding"]["claims"]), summary["grounding"]
             assert summary["grounding"]["claims"]
+            seen = api.get(f"/artifacts/{summary['id']}/context", viewer).json()
+            claims = []
+            for kind in (artifacts.DRAFT, artifacts.RISK, artifacts.RESOLUTION):
+                content = artifacts.validate(kind, extractive.generate(kind, seen))
+                claims += artifacts.claims(kind, content)
+            found = grounding.check(seen, claims)
+            assert found.passed, (number, [claim for claim in found.claims if not claim.ok])

@@ -10,8 +10,10 @@ from flowops.app import App
 from flowops.domain.access import Role
 from tests import live
 from tests.conftest import Clock
-from tests.console import visitor
+from tests.console import browser, visitor
 from tests.console.visitor import Visitor
+
+chromium, open_page = browser.chromium, browser.open_page
 
 
 @pytest.fixture

@@ -79,8 +79,9 @@ def test_a_lost_claim_says_who_when_and_that_nothing_changed(
 
 def test_text_written_under_a_claim_that_ended_is_kept(app: App, ada: Visitor, ref: str, clock: Clock) -> None:
     ada.post(f"/case/{ref}/claim")
+    case_id = read(app, ref).handoff.id
     clock.forward(minutes=16)
-    for verb, form in (("note", {"text": "kept words"}), ("reply", {"body": "kept words"})):
+    for verb, form in (("note", {"text": "kept words"}), ("reply", {"body": "kept words", "caseId": case_id})):
         answer = ada.send(f"/case/{ref}/{verb}", form)
         assert answer.status_code == 409
         assert "Your claim ended at 12:15 UTC." in answer.text
@@ -131,7 +132,7 @@ def test_what_is_wrong_with_a_form_is_said_beside_the_field(app: App, ada: Visit
         ("resolve", {"outcome": "other", "notes": "x" * 20_001}, "20,001 characters are too many; 20,000 is the most."),
         ("note", {"text": " \r\n "}, "Write something first."),
         ("note", {"text": "x" * 20_001}, "20,001 characters are too many; 20,000 is the most."),
-        ("reply", {"body": ""}, "Write something first."),
+        ("reply", {"body": "", "caseId": read(app, ref).handoff.id}, "Write something first."),
     ):
         answer = ada.send(f"/case/{ref}/{verb}", form)
         assert answer.status_code == 422, (verb, form)
@@ -155,10 +156,13 @@ def test_a_duplicate_names_the_case_it_repeats(app: App, ada: Visitor, ref: str)
 def test_a_reply_is_proposed_approved_as_shown_and_queued(app: App, ada: Visitor) -> None:
     effect = refund(app)
     ref = label_of(app, effect)
-    assert "Claim this case to write a reply." in ada.get(f"/case/{ref}").text
-    assert ada.post(f"/case/{ref}/reply", body="too early").status_code == 409
+    assert "Claim this case to edit or approve." in ada.get(f"/case/{ref}").text
+    assert ada.post(f"/case/{ref}/reply", body="too early", caseId=effect.handoff_id or "").status_code == 409
     ada.post(f"/case/{ref}/claim")
-    assert ada.post(f"/case/{ref}/reply", body="Dear Grace,\r\nit is done.").status_code == 303
+    assert (
+        ada.post(f"/case/{ref}/reply", body="Dear Grace,\r\nit is done.", caseId=effect.handoff_id or "").status_code
+        == 303
+    )
     with app.view(SYSTEM) as view:
         reply = proposals.search(view, handoff_id=effect.handoff_id).items[0].effect
     assert reply.params == {"body": "Dear Grace,\nit is done."}
@@ -246,4 +250,4 @@ def test_a_supervisor_releases_somebody_elses_case_and_an_operator_does_not(
 
 
 def test_a_new_summary_can_be_asked_for(app: App, ada: Visitor, ref: str) -> None:
-    assert ada.post(f"/case/{ref}/summary").status_code == 303
+    assert ada.post(f"/case/{ref}/ai/summary").status_code == 303

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from flowops.actions import artifacts
-from flowops.actions import handoffs as handoff_actions
+from flowops.actions import artifacts, conversation
 from flowops.ai import context, generator
 from flowops.app import App
 from flowops.console import case
+from flowops.domain import artifacts as kinds
 from flowops.domain.access import ASSISTANT, SYSTEM
 from flowops.domain.artifacts import Status
 from flowops.queries import handoffs
@@ -22,9 +22,9 @@ def summarise(app: App, handoff: tables.Handoff, attempts: list[generator.Attemp
     """Have the assistant write a summary, or keep these attempts at one."""
     with app.view(SYSTEM) as view:
         seen = context.build(handoffs.parts(view, handoff.id))
-    written = generator.write(case.SUMMARY, seen, app.generators) if attempts is None else attempts
+    written = generator.write(kinds.SUMMARY, seen, app.generators) if attempts is None else attempts
     with app.unit(ASSISTANT) as unit:
-        artifacts.keep(unit, handoff.id, case.SUMMARY, written, seen)
+        artifacts.keep(unit, handoff.id, kinds.SUMMARY, written, seen)
 
 
 @pytest.fixture
@@ -37,26 +37,26 @@ def test_a_summary_is_awaited_then_shown_with_what_was_checked_and_where_it_stan
     app: App, sign_in: Callable[..., Visitor], handoff: tables.Handoff
 ) -> None:
     ada = sign_in("Ada")
-    assert "The assistant is reading the case." in ada.get(f"/case/{handoff.label}").text
+    assert "The assistant is writing. Nothing waits for it." in ada.get(f"/case/{handoff.label}").text
     summarise(app, handoff)
     page = ada.get(f"/case/{handoff.label}").text
     assert "facts checked" in page
     assert "Generator <code>extractive</code>" in page
     with app.view(SYSTEM) as view:
         message = handoffs.get(view, handoff.id).messages[0]
-        summary = case.read(view, handoff.id).summary
+        summary = case.read(view, handoff.id, case.Looks()).written["summary"]
     assert f'href="#{message.id}"' in page
     assert f'id="{message.id}"' in page
     assert summary.artifact
     assert summary.checked.split(" ")[0] == summary.checked.split(" ")[2]
-    assert "Refresh" not in page.partition("Summary")[2].partition("</footer>")[0]
+    assert "Newer messages" not in page
 
 
 def test_a_pointer_leads_to_the_part_of_the_page_that_shows_its_value(app: App, handoff: tables.Handoff) -> None:
     summarise(app, handoff)
     with app.view(SYSTEM) as view:
-        pane = case.read(view, handoff.id)
-    summary, (message,) = pane.summary, pane.case.messages
+        pane = case.read(view, handoff.id, case.Looks())
+    summary, (message,) = pane.written["summary"], pane.case.messages
     assert {
         source: summary.anchor(source)
         for source in (
@@ -80,7 +80,7 @@ def test_a_pointer_leads_to_the_part_of_the_page_that_shows_its_value(app: App, 
 def test_a_summary_that_failed_says_why_and_blocks_nothing(
     app: App, sign_in: Callable[..., Visitor], handoff: tables.Handoff
 ) -> None:
-    (good,) = generator.write(case.SUMMARY, {"handoff": {"title": "x"}}, app.generators)
+    (good,) = generator.write(kinds.SUMMARY, {"handoff": {"title": "x"}}, app.generators)
     failed = generator.Attempt(
         status=Status.FAILED, content=None, grounding=None, provenance=good.provenance, reasons=("model timed out",)
     )
@@ -126,7 +126,7 @@ def test_a_long_activity_shows_the_newest_and_says_where_the_rest_is(
     assert rest not in ada.get(address).text
     with app.unit(cases.person(app, "Lou")) as unit:
         for number in range(200):
-            handoff_actions.note(unit, handoff.id, f"Note {number}.", lease=app.settings.claim_lease)
+            conversation.note(unit, handoff.id, f"Note {number}.", lease=app.settings.claim_lease)
     page = ada.get(address).text
     assert rest in page
     assert page.count("added a note") == 200

@@ -1,6 +1,8 @@
 """What the console takes for a form, whoever sends it."""
 
+import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fastapi.routing import iter_route_contexts
@@ -8,6 +10,7 @@ from fastapi.routing import iter_route_contexts
 from flowops.app import App
 from flowops.console import forms, pages
 from flowops.domain.access import SYSTEM
+from flowops.queries import effects as proposals
 from flowops.queries import handoffs
 from tests import cases, world
 from tests.console.visitor import SAME, Visitor
@@ -73,3 +76,86 @@ def test_a_version_nobody_gave_is_not_looked_at(app: App, sign_in: Callable[...,
     assert ada.post(f"/case/{ref}/resolve", outcome="answered", version="9" * 5000).status_code == 303
     with app.view(SYSTEM) as view:
         assert handoffs.get(view, ref).handoff.status == "resolved"
+
+
+@pytest.fixture
+def ada(sign_in: Callable[..., Visitor]) -> Visitor:
+    return sign_in("Ada")
+
+
+@pytest.fixture
+def ref(app: App, ada: Visitor) -> str:
+    """A case that Ada owns."""
+    handoff = cases.case(app, world.service(app))
+    assert ada.post(f"/case/{handoff.label}/claim").status_code == 303
+    return handoff.label
+
+
+def notes(app: App, ref: str) -> list[str]:
+    with app.view(SYSTEM) as view:
+        return [note.text for note in handoffs.get(view, ref).notes]
+
+
+def test_a_form_sent_twice_is_done_once_and_answered_alike(app: App, ada: Visitor, ref: str) -> None:
+    """A second click, or a reload; what they propose is not proposed twice either."""
+    with app.view(SYSTEM) as view:
+        case_id = handoffs.get(view, ref).handoff.id
+    for verb, form in (("note", {"text": "One note."}), ("reply", {"body": "One reply.", "caseId": case_id})):
+        twice = [ada.send(f"/case/{ref}/{verb}", form | {"key": verb.encode().hex().zfill(32)}) for _ in range(2)]
+        assert [answer.status_code for answer in twice] == [303, 303]
+        assert twice[0].headers["Location"] == twice[1].headers["Location"] == f"/console/case/{ref}"
+    assert notes(app, ref) == ["One note."]
+    with app.view(SYSTEM) as view:
+        assert len(proposals.search(view, handoff_id=case_id).items) == 1
+
+
+def test_of_eight_who_press_one_button_at_once_one_is_done(app: App, ada: Visitor, ref: str) -> None:
+    form = {"csrf": ada.csrf(), "key": "c" * 32, "text": "One note."}
+    with ThreadPoolExecutor(8) as pool:
+        sent = [pool.submit(ada.send, f"/case/{ref}/note", form) for _ in range(8)]
+    assert [answer.result().status_code for answer in sent] == [303] * 8
+    assert notes(app, ref) == ["One note."]
+
+
+def test_a_form_filled_in_anew_after_it_was_done_is_said_so_and_can_be_sent_again(
+    app: App, ada: Visitor, ref: str
+) -> None:
+    ada.post(f"/case/{ref}/note", text="First.", key="d" * 32)
+    answer = ada.post(f"/case/{ref}/note", text="Second.", key="d" * 32)
+    assert answer.status_code == 422
+    assert "This form was sent before, filled in differently." in answer.text
+    assert "Your text is kept." in answer.text
+    assert "Second." in answer.text
+    key = re.search(r'/note"(?:(?!</form>).)*name="key" value="([0-9a-f]{32})"', answer.text, re.DOTALL)
+    assert key
+    assert ada.post(f"/case/{ref}/note", text="Second.", key=key[1]).status_code == 303
+    assert notes(app, ref) == ["First.", "Second."]
+
+
+def test_a_form_that_was_refused_is_done_when_sent_again(
+    app: App, ada: Visitor, sign_in: Callable[..., Visitor]
+) -> None:
+    ref, bo = cases.case(app, world.service(app)).label, sign_in("Bo")
+    bo.post(f"/case/{ref}/claim")
+    assert ada.post(f"/case/{ref}/claim", key="e" * 32).status_code == 409
+    bo.post(f"/case/{ref}/release")
+    assert ada.post(f"/case/{ref}/claim", key="e" * 32).status_code == 303
+
+
+def test_a_key_is_its_senders_own(app: App, ada: Visitor, ref: str, sign_in: Callable[..., Visitor]) -> None:
+    bo = sign_in("Bo")
+    for each in (ada, bo):
+        assert each.post(f"/case/{ref}/note", text="One note.", key="f" * 32).status_code == 303
+    assert notes(app, ref) == ["One note."] * 2
+
+
+def test_a_form_without_a_key_of_ours_changes_nothing(app: App, ada: Visitor, ref: str) -> None:
+    for key in ("", "x" * 32, "a" * 31, "A" * 32, "a" * 33):
+        assert ada.post(f"/case/{ref}/note", text="No.", key=key).status_code == 403, key
+    assert notes(app, ref) == []
+
+
+def test_every_form_of_a_page_has_a_key_of_its_own(ada: Visitor, ref: str) -> None:
+    page = ada.get(f"/case/{ref}").text
+    forms_sent, keys = page.count('method="post"'), re.findall(r'name="key" value="([0-9a-f]{32})"', page)
+    assert len(set(keys)) == len(keys) == forms_sent > 3

@@ -1,81 +1,17 @@
-"""What people do, in a real browser that reports whatever the content policy refuses."""
+"""What people do, in a real browser."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from typing import Any
+import itertools
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import expect
 
-from flowops.actions import operators
 from flowops.app import App
-from flowops.domain.access import SYSTEM, Actor
+from flowops.domain.access import Role
 from flowops.storage import tables
-from tests import cases, world
+from tests import cases, delivery, make, world
+from tests.console.browser import SMALL, Open, once
 from tests.console.test_case import summarise
-from tools import find_chromium
-
-Open = Callable[..., Page]
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-# The links that fill their row by ::after are as large as the row.
-SMALL = """
-  [...document.querySelectorAll('a:not(.cite, .skip), button, select, textarea, input:not([type=hidden]), summary')]
-    .filter(each => each.checkVisibility() && getComputedStyle(each, '::after').position !== 'absolute')
-    .filter(each => { const box = each.getBoundingClientRect(); return box.width < 24 || box.height < 24 })
-    .map(each => each.outerHTML)
-"""
-# What looks the same whatever lies behind it is looked at once.
-once = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A real browser. It ends with this module: while it runs, no event loop can be started beside it."""
-    path = find_chromium.find()
-    assert path, "No Chromium was found; `make test` installs one."
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(app: App, site: str, chromium: Browser) -> Iterator[Open]:
-    """Opens a window of its own for somebody, signed in by a link; in the end the browser may have refused nothing."""
-    troubles: list[str] = []
-
-    def listen(message: ConsoleMessage) -> None:
-        # Chromium reports every answer of 400 and above; those are what some journeys are about.
-        if message.type in {"error", "warning"} and not message.text.startswith("Failed to load resource"):
-            troubles.append(message.text)
-
-    with ExitStack() as stack:
-
-        def make(actor: Actor, width: int = 1440, **options: Any) -> Page:
-            window = chromium.new_context(base_url=site, viewport={"width": width, "height": 900}, **options)
-            stack.callback(window.close)
-            page = window.new_page()
-            page.set_default_timeout(10_000)
-            page.on("console", listen)
-            page.on("pageerror", lambda error: troubles.append(str(error)))
-            page.on("dialog", lambda dialog: troubles.append(f"a dialog: {dialog.message}"))
-            assert actor.id
-            with app.unit(SYSTEM) as unit:
-                secret = operators.make_sign_in_link(unit, actor.id)
-            page.goto(f"/console/link/{secret}")
-            page.get_by_role("button", name="Sign in").click()
-            expect(page.get_by_role("heading", name="Needs a person")).to_be_visible()
-            return page
-
-        yield make
-    assert troubles == []
+from tests.delivery import Ring
 
 
 @pytest.fixture
@@ -238,3 +174,60 @@ def test_no_control_is_smaller_than_a_fingertip(app: App, open_page: Open, hando
     for path in (f"q/all?priority=high&case={handoff.label}", "login"):
         page.goto(f"/console/{path}")
         assert page.evaluate(SMALL) == []
+
+
+@once
+def test_a_double_click_writes_one_note(app: App, open_page: Open, handoff: tables.Handoff) -> None:
+    page = open_page(cases.person(app, "Maria Lopez"))
+    page.goto(f"/console/case/{handoff.label}")
+    page.get_by_role("button", name="Claim").click()
+    page.get_by_label("New note").fill("They see both captures.")
+    page.get_by_role("button", name="Add note").dblclick()
+    expect(page.locator(".message", has_text="They see both captures.")).to_have_count(1)
+    page.reload()
+    expect(page.locator(".message", has_text="They see both captures.")).to_have_count(1)
+
+
+@once
+def test_an_admin_adds_somebody_and_hands_them_a_link(app: App, open_page: Open, site: str) -> None:
+    page = open_page(cases.person(app, "Ana Costa", Role.ADMIN))
+    page.get_by_role("link", name="People").click()
+    page.get_by_label("Name").fill("Bo Li")
+    page.get_by_label("E-mail").fill("bo@example.com")
+    page.get_by_label("Role").select_option("supervisor")
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_role("link", name="Bo Li").click()
+    page.get_by_role("button", name="Make a sign-in link").click()
+    link = page.locator(".secret").inner_text()
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    page.goto(link.replace(app.settings.origin, site))
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("link", name="Bo Li, supervisor")).to_be_visible()
+    expect(page.get_by_role("link", name="Dead letters")).to_be_visible()
+    expect(page.get_by_role("link", name="People")).to_have_count(0)
+
+
+@once
+def test_the_pages_around_the_cases_fit_a_narrow_window_and_a_fingertip(app: App, open_page: Open) -> None:
+    long = "Donaudampfschifffahrtsgesellschaft" * 5
+    job_id, *_ = delivery.enqueue(app, Ring(bell=long), Ring(bell="two"))
+    for job in delivery.claim(app):
+        delivery.bury(app, job, long)
+    app.mail.send("ada@example.com", long, long, "key")
+    make.token(app, Role.SERVICE, long, queues=["a" * 40, "b" * 40])
+    sam, ana = cases.person(app, "Sam Okafor", Role.SUPERVISOR), cases.person(app, "Ana Costa", Role.ADMIN)
+    for who, paths in (
+        (sam, ("dead", f"dead/{job_id}", f"dead/retry?error={long}", "mail", "mail/key", "me", "admin/people")),
+        (ana, ("admin/people", f"admin/people/{sam.id}", "admin/tokens")),
+    ):
+        page = open_page(who)
+        for path, width in itertools.product(paths, (320, 800)):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.goto(f"/console/{path}")
+            page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+            fits = page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+            assert fits, f"{path} is wider than {width} px"
+            assert page.evaluate(SMALL) == [], path
+            assert page.locator("h1").count() == 1, path
+            named = "[...document.querySelectorAll('input:not([type=hidden], [hidden]), select, textarea')]"
+            assert page.evaluate(f"{named}.filter(each => !each.labels.length).map(each => each.outerHTML)") == [], path

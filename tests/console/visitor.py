@@ -1,8 +1,9 @@
 """Somebody at a browser, as far as HTTP can tell: a cookie, the headers browsers send, and the token in their forms."""
 
 import re
+import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -21,6 +22,7 @@ class Visitor:
 
     client: httpx.Client
     actor: Actor | None = None
+    _tokens: dict[str, str] = field(default_factory=dict)
 
     def get(self, path: str, **more: Any) -> httpx.Response:
         return self.client.get(f"/console{path}", **more)
@@ -29,14 +31,18 @@ class Visitor:
         return self.send(path, form, headers)
 
     def send(self, path: str, form: Mapping[str, str], headers: Mapping[str, str] = SAME) -> httpx.Response:
-        """Send a form as a page of ours would, with the token of this session unless another is given."""
-        token = {"csrf": self.csrf()} if self.actor is not None else {}
+        """Send a form as a page of ours would, with the token of this session and a new key unless others are given."""
+        token = {"csrf": self.csrf(), "key": secrets.token_hex(16)} if self.actor is not None else {}
         return self.client.post(f"/console{path}", data=token | dict(form), headers=headers)
 
     def csrf(self) -> str:
-        found = re.search(r'name="csrf" value="(\w+)"', self.get("/q/all").text)
-        assert found
-        return found[1]
+        """The token of the session, read from a page once."""
+        session = self.client.cookies["flowops"]
+        if session not in self._tokens:
+            found = re.search(r'name="csrf" value="(\w+)"', self.get("/me").text)
+            assert found
+            self._tokens[session] = found[1]
+        return self._tokens[session]
 
 
 def signed_in(app: App, client: httpx.Client, name: str, role: Role, queues: tuple[str, ...]) -> Visitor:

@@ -1,12 +1,13 @@
 """Facts to judge: one good case that tests bend, and Hypothesis strategies for cases nobody would think of."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
 from hypothesis import strategies as st
 
-from flowops.domain import verification
+from flowops.domain import sla, verification
 from flowops.domain.facts import (
     Account,
     Asked,
@@ -21,7 +22,9 @@ from flowops.domain.facts import (
     Records,
     ToolOutput,
 )
+from flowops.domain.handoffs import Priority
 from flowops.domain.money import Money
+from flowops.domain.sla import Clock
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 REFUND_CHECKS = {
@@ -186,3 +189,34 @@ def vouched(known: Facts) -> Facts:
     """These facts under checks that claim to have passed whatever is true."""
     passed = {"passed": True, "expected": "", "actual": "", "source": ""}
     return known.verified(tuple(Check.model_validate({"name": name, **passed}) for name in sorted(REFUND_CHECKS)))
+
+
+@dataclass
+class MinuteCounter:
+    """One clock of a case the slow way: one minute after the other, and nothing worked out in advance."""
+
+    priority: Priority
+    clock: Clock
+    counted: int = 0
+    paused: int = 0
+    is_paused: bool = False
+    is_broken: bool = False
+
+    def __post_init__(self) -> None:
+        self.aim(self.priority)
+
+    @property
+    def left(self) -> int:
+        return self.promised - self.counted
+
+    def wait(self, minutes: int) -> None:
+        for _ in range(minutes):
+            if self.is_paused:
+                self.paused += 1
+            else:
+                self.counted += 1
+                self.is_broken |= self.counted > self.promised
+
+    def aim(self, priority: Priority) -> None:
+        """Promise what this priority promises, and never less than has gone by."""
+        self.promised = max(self.counted, sla.TARGETS[priority][self.clock] // timedelta(minutes=1))

@@ -7,9 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.project import repository
+from tools import vendor
 
 MODULES = repository.files("*.py")
-TEXTS = [file for file in repository.files() if file.suffix not in {".png", ".ico", ".woff2"}]
+TEXTS = [
+    file
+    for file in repository.files()
+    if file.suffix not in {".png", ".ico", ".woff2"} and vendor.FOLDER not in file.parents
+]
 
 # A bracket around one letter keeps a pattern from finding itself.
 MARKS = re.compile(r"[T]ODO|[F]IXME|[N]otImplementedError")

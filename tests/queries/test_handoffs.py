@@ -1,17 +1,21 @@
 """What is answered about cases: the signals of the assistant, and everything there is to know."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from flowops import errors
 from flowops.actions import artifacts as writing
+from flowops.actions import handoffs as resolving
+from flowops.actions import ownership
 from flowops.ai import context
 from flowops.ai.generator import Attempt
 from flowops.app import App
 from flowops.domain import events
 from flowops.domain.access import ASSISTANT, SYSTEM, Actor
 from flowops.domain.artifacts import Status
+from flowops.domain.handoffs import Outcome, WaitingFor
 from flowops.queries import handoffs
 from flowops.storage import tables
 from tests import cases
@@ -118,7 +122,7 @@ def test_the_parts_of_a_case_are_what_was_decided_upon_and_make_a_context(app: A
     assert parts["request"]["effect"] == {"kind": "refund", "params": cases.refund()}
     assert [m["text"] for m in parts["messages"]] == ["I was charged twice."]
     assert parts["facts"] == [tool]
-    assert parts["records"] == {"account": None, "invoice": None, "errors": {}}
+    assert parts["records"] == {"account": None, "invoice": None, "missing": ["account"], "errors": {}}
     assert parts["verification"]["passed"] is False
     assert parts["verdict"]["outcome"] == "review"
     assert [(e["kind"], e["status"]) for e in parts["effects"]] == [("refund", "proposed")]
@@ -128,3 +132,56 @@ def test_the_parts_of_a_case_are_what_was_decided_upon_and_make_a_context(app: A
 def test_the_parts_of_no_case_are_not_found(app: App) -> None:
     with app.view() as view, pytest.raises(errors.NotFound):
         handoffs.parts(view, "hnd_0")
+
+
+def test_what_the_customer_asked_before_is_known_and_bounded(app: App, ada: Actor, clock: Clock) -> None:
+    long_ago = cases.case(app, ada, title="Long ago")
+    clock.forward(days=31)
+    before = [cases.case(app, ada, title=f"Trouble {n}") for n in range(6)]
+    cases.case(app, ada, customer_id="cust_2")
+    cases.case(app, cases.person(app, "Bo", queues=["other"]), queue="other")
+    clock.forward(minutes=1)
+    case = cases.case(app, ada, title="Trouble 5")
+    earlier = read(app, case)["earlierCases"]
+    assert [known["number"] for known in earlier] == [known.label for known in reversed(before[1:])]
+    assert [known["sameTitle"] for known in earlier] == [True, False, False, False, False]
+    assert long_ago.label not in {known["number"] for known in earlier}
+    assert read(app, before[0])["earlierCases"] == []
+
+
+def test_the_state_of_the_clock_is_one_word_that_changes_with_it(app: App, ada: Actor, clock: Clock) -> None:
+    case = cases.case(app, ada)
+    lease = timedelta(hours=24)
+
+    def state() -> Any:
+        return read(app, case)["handoff"]["sla"]["state"]
+
+    assert state() == "running"
+    clock.forward(minutes=45)
+    assert state() == "near"
+    with app.unit(ada) as unit:
+        ownership.claim(unit, case.id, lease=lease)
+    assert state() == "running"
+    with app.unit(ada) as unit:
+        ownership.wait(unit, case.id, WaitingFor.CUSTOMER, lease=lease)
+    assert state() == "paused"
+    assert read(app, case)["handoff"]["waitingFor"] == "customer"
+    with app.unit(ada) as unit:
+        ownership.resume(unit, case.id, lease=lease)
+    clock.forward(hours=5)
+    assert state() == "breached"
+    with app.unit(ada) as unit:
+        resolving.resolve(unit, case.id, Outcome.ANSWERED, "")
+    assert state() == "stopped"
+    assert read(app, cases.case(app, ada, promise=False))["handoff"]["sla"] == {"clock": None, "state": None}
+
+
+def test_a_stale_summary_stays_a_sign_beside_a_fresh_draft(app: App, ada: Actor, clock: Clock) -> None:
+    case = cases.case(app, ada)
+    keep(app, case, read(app, case))
+    write(app, case)
+    clock.forward(seconds=5)
+    keep(app, case, read(app, case), kind="reply_draft.v1")
+    assert signals(app, case) == (True, True, True)
+    keep(app, case, read(app, case))
+    assert signals(app, case) == (True, True, False)

@@ -9,12 +9,14 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from flowops import app as application
-from flowops.actions import handoffs
+from flowops.actions import artifacts as reviews
+from flowops.actions import handoffs, ownership
 from flowops.actions import outbox as actions
 from flowops.domain import access
 from flowops.domain.access import Actor
+from flowops.domain.artifacts import Judgement
 from flowops.domain.handoffs import Outcome, Priority
-from flowops.queries import metrics
+from flowops.queries import artifacts, metrics
 from tests import cases, delivery, world
 from tests.conftest import NOW, Clock
 from tests.delivery import Ring, enqueue
@@ -29,7 +31,7 @@ def ada(app: application.App) -> Actor:
 
 def numbers(app: application.App) -> dict[str, list[dict[str, Any]]]:
     with app.view() as view:
-        return metrics.summary(view)
+        return metrics.summary(metrics.collect(view))
 
 
 def value(app: application.App, name: str, **labels: str) -> float:
@@ -43,7 +45,7 @@ def test_cases_are_counted_by_status_and_priority(app: application.App, ada: Act
     cases.case(app, ada, priority=Priority.HIGH)
     urgent = cases.case(app, ada, priority=Priority.URGENT)
     with app.unit(ada) as unit:
-        handoffs.claim(unit, urgent.id, lease=LEASE)
+        ownership.claim(unit, urgent.id, lease=LEASE)
     assert value(app, "flowops_handoffs", status="pending", priority="high") == 1
     assert value(app, "flowops_handoffs", status="claimed", priority="urgent") == 1
     assert sum(sample["value"] for sample in numbers(app)["flowops_handoffs"]) == 2
@@ -57,7 +59,7 @@ def test_the_age_is_that_of_the_oldest_case_nobody_owns(app: application.App, ad
     clock.forward(minutes=1)
     assert value(app, "flowops_handoff_age_seconds") == 120
     with app.unit(ada) as unit:
-        handoffs.claim(unit, first.id, lease=LEASE)
+        ownership.claim(unit, first.id, lease=LEASE)
     assert value(app, "flowops_handoff_age_seconds") == 60
 
 
@@ -67,11 +69,11 @@ def test_response_ends_with_the_first_claim_and_resolution_with_the_last_word(
     handoff = cases.case(app, ada)
     clock.forward(seconds=90)
     with app.unit(ada) as unit:
-        handoffs.claim(unit, handoff.id, lease=LEASE)
-        handoffs.release(unit, handoff.id)
+        ownership.claim(unit, handoff.id, lease=LEASE)
+        ownership.release(unit, handoff.id)
     clock.forward(hours=1)
     with app.unit(ada) as unit:
-        handoffs.claim(unit, handoff.id, lease=LEASE)
+        ownership.claim(unit, handoff.id, lease=LEASE)
         handoffs.resolve(unit, handoff.id, Outcome.ANSWERED, "Done.")
     for name, seconds in (("response", 90), ("resolution", 3690)):
         assert value(app, f"flowops_handoff_{name}_seconds_count") == 1
@@ -131,6 +133,40 @@ def test_every_decision_is_counted_once_under_the_rule_that_made_it(app: applica
     assert all("." in sample["rule"] for sample in decided)
     assert value(app, "flowops_effects_total", kind="refund", status="approved") == 1
     assert value(app, "flowops_effects_total", kind="reply", status="proposed") == 1
+
+
+def test_a_broken_promise_stays_counted_under_its_clock_and_priority(
+    app: application.App, ada: Actor, clock: Clock
+) -> None:
+    handoff = cases.case(app, ada, priority=Priority.URGENT)
+    clock.forward(minutes=31)
+    with app.unit(ada) as unit:
+        ownership.claim(unit, handoff.id, lease=LEASE)
+    assert value(app, "flowops_sla_breaches_total", clock="response", priority="urgent") == 1
+    assert value(app, "flowops_sla_breaches_total", clock="resolution", priority="urgent") == 0
+
+
+def test_every_judgement_of_an_artifact_is_counted(app: application.App, ada: Actor) -> None:
+    handoff = cases.case(app, ada)
+    delivery.deliver(app)
+    with app.view(ada) as view:
+        artifact = artifacts.latest(view, handoff, "handoff_summary.v1")
+    with app.unit(ada) as unit:
+        ownership.claim(unit, handoff.id, lease=LEASE)
+        for verdict in (Judgement.REJECTED, Judgement.ACCEPTED, Judgement.REJECTED):
+            reviews.review(unit, artifact.id, verdict, lease=LEASE)
+    for verdict, number in ((Judgement.REJECTED, 2), (Judgement.ACCEPTED, 1)):
+        labels = {"kind": "handoff_summary.v1", "verdict": verdict.value}
+        assert value(app, "flowops_artifact_reviews_total", **labels) == number
+
+
+def test_a_case_that_is_reopened_takes_no_resolution_back(app: application.App, ada: Actor) -> None:
+    handoff = cases.case(app, ada)
+    with app.unit(ada) as unit:
+        ownership.claim(unit, handoff.id, lease=LEASE)
+        handoffs.resolve(unit, handoff.id, Outcome.ANSWERED, "Done.")
+        handoffs.reopen(unit, handoff.id, "They wrote again.")
+    assert value(app, "flowops_handoff_resolution_seconds_count") == 1
 
 
 def test_an_empty_database_has_numbers_too(app: application.App) -> None:

@@ -7,7 +7,7 @@ import pytest
 from flowops import app as application
 from flowops import errors
 from flowops.actions import outbox as actions
-from flowops.domain import access
+from flowops.domain import access, tokens
 from flowops.domain.jobs import AttemptOutcome, Status
 from flowops.queries import outbox
 from tests.conftest import Clock
@@ -98,3 +98,15 @@ def test_secrets_are_masked_however_deep_they_lie() -> None:
         "auth": {"apiKey": "***", "list": [{"signing_secret": "***"}]},
         "tokens": "***",
     }
+
+
+def test_a_secret_is_masked_wherever_a_text_holds_it() -> None:
+    token = tokens.form("a" * 30)
+    for text, shown in (
+        (f"Use {token}, please.", "Use fops_***, please."),
+        ("Authorization: Bearer abc.def-ghi", "Authorization: Bearer ***"),
+        ("https://ops.example.com/console/link/a-b_c", "https://ops.example.com/console/link/***"),
+        ("smtp://ada:pass%20word@mail.example.com:25", "smtp://ada:***@mail.example.com:25"),
+        ("Nothing to hide at https://example.com:8080/a@b", "Nothing to hide at https://example.com:8080/a@b"),
+    ):
+        assert outbox.mask({"body": [text]}) == {"body": [shown]}

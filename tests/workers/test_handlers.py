@@ -1,22 +1,26 @@
 """Each kind of job does what it is for, and an effect is carried out in the order that makes it safe."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import select
 
 from flowops import app as application
 from flowops import settings as configuration
+from flowops.actions import artifacts as artifact_actions
 from flowops.actions import effects as effect_actions
 from flowops.actions import outbox
 from flowops.domain import jobs, retries
-from flowops.domain.access import SYSTEM
+from flowops.domain.access import SYSTEM, Role
+from flowops.domain.artifacts import RISK
 from flowops.domain.effects import Status
-from flowops.queries import effects
+from flowops.queries import artifacts, effects
 from flowops.storage import tables
-from flowops.workers import handlers
-from tests import cases, delivery, servers, world
+from flowops.workers import handlers, sla
+from tests import cases, delivery, make, servers, verbs, world
 from tests.conftest import Clock
 
 
@@ -73,6 +77,22 @@ def test_a_case_gets_its_summary(app: application.App) -> None:
     with app.view() as view:
         [entry] = view.session.scalars(select(tables.AuditEntry).where(tables.AuditEntry.event == "artifact.created"))
     assert (entry.actor_kind, entry.correlation_id) == ("assistant", only(app, tables.FinishedJob).id)
+
+
+def test_a_risk_assessment_is_copied_to_the_case_by_the_system(app: application.App) -> None:
+    ada = cases.person(app, "Ada")
+    handoff = cases.case(app, ada, messages=())
+    with app.unit(ada) as unit:
+        artifact_actions.request(unit, handoff.id, RISK, lease=app.settings.claim_lease)
+    delivery.deliver(app)
+    with app.view() as view:
+        written = artifacts.latest(view, handoff, RISK)
+        [entry] = view.session.scalars(
+            select(tables.AuditEntry).where(tables.AuditEntry.event == "handoff.risk_copied")
+        )
+    assert written.content is not None
+    assert only(app, tables.Handoff).risk_level == written.content["level"]
+    assert (entry.actor_kind, entry.data["artifact_id"]) == ("system", written.id)
 
 
 def test_a_refund_is_carried_out_under_the_effects_id(app: application.App, provider: servers.Provider) -> None:
@@ -213,3 +233,33 @@ def test_a_reply_goes_to_the_address_of_the_account(app: application.App, clock:
     assert status(app, proposed.id) is Status.DONE
     [mail] = app.sandbox.mails()
     assert (mail.recipient, mail.subject, mail.key) == ("ada@example.com", "Your charge", proposed.id)
+
+
+def test_a_broken_promise_reaches_the_supervisors_mailbox(app: application.App, clock: Clock) -> None:
+    handoff = cases.case(app, cases.person(app, "Ada"))
+    make.user(app, Role.SUPERVISOR, "Sue")
+    clock.forward(hours=2)
+    sla.sweep(app)
+    delivery.deliver(app)
+    [mail] = app.sandbox.mails()
+    assert (mail.recipient, mail.subject) == ("sue@example.com", "H-1 is late: Charged twice")
+    happened = [event for event in verbs.happened(app, handoff.id) if event != "artifact.created"]
+    assert happened[-3:] == ["sla.breached", "sla.escalated", "operator.notified"]
+    with app.view() as view:
+        sent = view.session.scalars(select(tables.AuditEntry).where(tables.AuditEntry.event == "mail.sent")).one()
+    assert (sent.actor_kind, sent.data) == ("system", {"reference": mail.key})
+
+
+def test_a_mail_is_tried_again_under_the_same_key(settings: configuration.Settings, clock: Clock) -> None:
+    mail = jobs.SendMail(recipient="sue@example.com", mail_subject="H-1", body="It is late.", idempotency_key="mail_1")
+    with servers.mail_server() as mails:
+        for url in (f"smtp://127.0.0.1:{servers.closed_port()}", mails.url):
+            app = application.build(settings.model_copy(update={"smtp_url": SecretStr(url)}), clock)
+            if url != mails.url:
+                delivery.enqueue(app, mail)
+            delivery.deliver(app)
+            app.close()
+            clock.forward(seconds=10)
+    [sent] = mails.inbox
+    assert (sent["To"], sent["Subject"]) == ("sue@example.com", "H-1")
+    assert sent["Message-ID"].strip() == f"<{hashlib.sha256(b'mail_1').hexdigest()}@localhost>"

@@ -5,14 +5,32 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from flowops.api.schemas.answer import Answer
+from flowops.api.schemas.answer import Answer, Person
 
 if TYPE_CHECKING:
+    from flowops.queries import artifacts
     from flowops.storage import tables
 
 
+class Review(Answer):
+    """What a person made of an artifact; `content` is what they made it say."""
+
+    verdict: str
+    reason: str | None
+    content: dict[str, Any] | None
+    by: Person
+    at: datetime
+
+    @classmethod
+    def of(cls, row: tables.ArtifactReview | None) -> Self | None:
+        if row is None:
+            return None
+        by = Person(id=row.reviewer.id, name=row.reviewer.name)
+        return cls(verdict=row.verdict, reason=row.reason, content=row.content, by=by, at=row.created_at)
+
+
 class Artifact(Answer):
-    """What the assistant wrote, and where it came from; `stale` when somebody wrote to the case afterwards."""
+    """What the assistant wrote, where it came from, and the latest review; `stale` when somebody wrote afterwards."""
 
     id: str
     handoff_id: str
@@ -23,14 +41,15 @@ class Artifact(Answer):
     grounding: dict[str, Any] | None
     provenance: dict[str, Any]
     reasons: list[str]
-    review: None = None
+    review: Review | None
     stale: bool
     created_at: datetime
 
     @classmethod
-    def of(cls, row: tables.Artifact, stale: bool) -> Self:
+    def of(cls, shown: artifacts.Shown) -> Self:
         names = cls.model_fields.keys() - {"review", "stale"}
-        return cls(stale=stale, **{name: getattr(row, name) for name in names})
+        values = {name: getattr(shown.artifact, name) for name in names}
+        return cls(stale=shown.stale, review=Review.of(shown.review), **values)
 
 
 class Queued(Answer):

@@ -109,13 +109,24 @@ class Approval(Answer):
     at: datetime
 
 
+class Change(Answer):
+    """One field of the records, in words."""
+
+    field: str
+    before: str
+    after: str
+
+
 class Receipt(Answer):
     reference: str
     at: datetime
 
 
 class Effect(Answer):
-    """A side effect; `proposedBy` is null when a part of the product proposed it."""
+    """A side effect; `proposedBy` is null when a part of the product proposed it.
+
+    `difference` is what the records said when it was approved and said when it was held; null when it is not held.
+    """
 
     id: str
     handoff_id: str | None
@@ -125,6 +136,7 @@ class Effect(Answer):
     status: str
     verdict: Verdict
     verification: Verification
+    difference: list[Change] | None
     content_sha256: str
     approvals_needed: int
     approvals: list[Approval]
@@ -141,6 +153,7 @@ class Effect(Answer):
         made: dict[str, Any] = {
             "verdict": Verdict.model_validate(proposal.verdict),
             "verification": Verification.of(row.decision.facts["checks"]),
+            "difference": proposal.difference,
             "approvals": [Approval(by=Person.of(a.user), at=a.at) for a in proposal.approvals],
             "proposed_by": Person.of(proposal.proposer),
             "receipt": Receipt(reference=row.receipt_reference, at=row.receipt_at)

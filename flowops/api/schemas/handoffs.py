@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from flowops.api.schemas.answer import Answer, Person
+from flowops.api.schemas.sla import Sla
 from flowops.domain import handoffs
 
 if TYPE_CHECKING:
@@ -44,40 +45,6 @@ class Resolution(Answer):
         if row.outcome is None:
             return None
         return cls(outcome=row.outcome, notes=row.outcome_notes, duplicate_of=row.duplicate_of)
-
-
-class Sla(Answer):
-    """The running clock; of a resolved case, the one that was running last."""
-
-    policy: str
-    clock: str
-    started_at: datetime
-    due_at: datetime | None
-    warn_at: datetime | None
-    paused_at: datetime | None
-    breached_at: datetime | None
-    elapsed_seconds: int
-    remaining_seconds: int
-
-    @classmethod
-    def of(cls, row: tables.Handoff, now: datetime) -> Self | None:
-        if row.sla_policy is None or row.sla_clock is None:
-            return None
-        assert row.sla_started_at is not None
-        assert row.sla_due_at is not None
-        assert row.sla_warn_at is not None
-        until = row.resolved_at or now
-        return cls(
-            policy=row.sla_policy,
-            clock=row.sla_clock,
-            started_at=row.sla_started_at,
-            due_at=row.sla_due_at,
-            warn_at=row.sla_warn_at,
-            paused_at=None,
-            breached_at=row.sla_breached_at,
-            elapsed_seconds=int((until - row.sla_started_at).total_seconds()),
-            remaining_seconds=int((row.sla_due_at - until).total_seconds()),
-        )
 
 
 class Signals(Answer):
@@ -119,8 +86,7 @@ class HandoffItem(Answer):
     updated_at: datetime
 
     @classmethod
-    def of(cls, listed: cases.Listed, now: datetime, **more: Any) -> Self:
-        """The case as it is at this moment."""
+    def of(cls, listed: cases.Listed, **more: Any) -> Self:
         row = listed.handoff
         made: dict[str, Any] = {
             "number": row.label,
@@ -128,7 +94,7 @@ class HandoffItem(Answer):
             "claimed_by": Person.of(row.owner),
             "resolved_by": Person.of(row.resolver),
             "resolution": Resolution.of(row),
-            "sla": Sla.of(row, now),
+            "sla": Sla.of(listed.sla),
             "signals": Signals(
                 risk_level=row.risk_level,
                 has_summary=listed.has_summary,
@@ -147,6 +113,28 @@ class Handoff(HandoffItem):
     messages: list[Message]
 
     @classmethod
-    def of_case(cls, case: cases.Case, now: datetime) -> Self:
+    def of_case(cls, case: cases.Case) -> Self:
         messages = [Message(id=m.id, role=m.role, text=m.text, at=m.at) for m in case.messages]
-        return cls.of(case, now, messages=messages)
+        return cls.of(case, messages=messages)
+
+
+class Draft(Answer):
+    """The operator's working text as it was saved last; at version 0 there is none."""
+
+    subject: str = ""
+    body: str = ""
+    version: int = 0
+    saved_by: Person | None = None
+    saved_at: datetime | None = None
+
+    @classmethod
+    def of(cls, row: tables.Draft | None) -> Self:
+        if row is None:
+            return cls()
+        return cls(
+            subject=row.subject,
+            body=row.body,
+            version=row.version,
+            saved_by=Person.of(row.author),
+            saved_at=row.saved_at,
+        )

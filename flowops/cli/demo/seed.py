@@ -1,92 +1,100 @@
 """Lets the cases of the demonstration happen, through the same intake and the same actions as real ones."""
 
+import random
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Any
+
+from sqlalchemy import event
 
 from flowops import app as application
 from flowops.actions import intake
 from flowops.app import App
-from flowops.cli.demo import cases, world
+from flowops.cli.demo import acts, cases, world
 from flowops.domain import events
 from flowops.domain.access import SYSTEM, Actor
-from flowops.domain.facts import Asked, Message, ToolOutput
-from flowops.domain.handoffs import Reason
+from flowops.queries import agenda
 from flowops.settings import Settings
+from flowops.workers import sla
+
+DICE = 20  # what the waits between the tries of a job are drawn from: every seeding draws the same
+OUTAGE = cases.span("6h 50m"), cases.span("6h 15m")  # how long ago billing and the mail server failed, from and to
+MOMENT = timedelta(seconds=1)  # in which the workers notice that something is due
 
 
 class Clock:
     """A clock that is set to the moment a thing of the past is to happen at."""
 
     def __init__(self, now: datetime) -> None:
-        self._start = self._now = now
+        self.now = now
 
     def __call__(self) -> datetime:
-        return self._now
-
-    def back(self, minutes: int) -> None:
-        """Go to this many minutes before the start."""
-        self._now = self._start - timedelta(minutes=minutes)
+        return self.now
 
 
-def seed(settings: Settings, now: datetime) -> None:
-    """Fill a new database with the people and a day of cases, up to `now`."""
-    clock = Clock(now)
-    app = application.build(settings, clock)
+def seed(settings: Settings, now: datetime, told: Sequence[cases.Case]) -> dict[str, Actor]:
+    """Fill a new database with the people and what is told, up to `now`; the same every time, but for the ids.
+
+    Gives the people and the bots by their short names.
+    """
+    random.seed(DICE)
+    moments = sorted(_moments(now, told), key=lambda moment: moment[0])
+    clock = Clock(moments[0][0] - timedelta(days=1))
+    app = replace(application.build(settings, clock), generators=(world.Inline(),))
+    # Nothing of a made-up week is worth waiting for the disk two thousand times; whoever opens it next waits again.
+    event.listen(app.database.engine, "connect", lambda made, _: made.execute("PRAGMA synchronous=OFF"))
     try:
-        clock.back(24 * 60)
         people = world.furnish(app, now)
-        handoff_ids: dict[str, str] = {}
-        for ago, case, step in _moments():
-            clock.back(ago)
-            world.deliver(app)
+        ids = {key: who.id or "" for key, who in people.items()}
+        for at, case, step in moments:
+            _until(app, clock, at, now)
             if step is None:
-                handoff_ids[case.key] = receive(app, people[world.BOT], case)
+                ids[case.key] = receive(app, people, case)
             else:
-                step.act(app, people[step.who], handoff_ids[case.key])
-        clock.back(0)
-        world.deliver(app)
+                args = [ids[arg[1:]] if isinstance(arg, str) and arg.startswith("@") else arg for arg in step.args]
+                getattr(acts, step.act)(app, people[step.who], ids[case.key], *args)
+        _until(app, clock, now, now)
         with app.unit(SYSTEM) as unit:
-            unit.record(events.DemoSeeded(cases=len(cases.CASES)))
+            unit.record(events.DemoSeeded(cases=len(told)))
+        return people
     finally:
         app.close()
 
 
-def _moments() -> list[tuple[int, cases.Case, cases.Step | None]]:
-    """Every arrival of a case (no step) and every step of a person, with its minutes before now, oldest first."""
-    arrivals: list[tuple[int, cases.Case, cases.Step | None]] = [(case.ago, case, None) for case in cases.CASES]
-    steps = [(step.ago, case, step) for case in cases.CASES for step in case.steps]
-    return sorted([*arrivals, *steps], key=lambda moment: -moment[0])
+def _moments(now: datetime, told: Sequence[cases.Case]) -> list[tuple[datetime, cases.Case, cases.Step | None]]:
+    """Every arrival of a case (no step) and every step somebody took, with its time."""
+    return [
+        (now - case.ago + (step.after if step else timedelta(0)), case, step)
+        for case in told
+        for step in (None, *case.steps)
+    ]
 
 
-def receive(app: App, bot: Actor, case: cases.Case) -> str:
+def _until(app: App, clock: Clock, at: datetime, now: datetime) -> None:
+    """Let the workers do what becomes due before then, each thing in its own moment."""
+    begin, end = (now - ago for ago in OUTAGE)
+    while True:
+        with app.view() as view:
+            runs_out, job = agenda.next_due(view)
+        due = min((moment for moment in (runs_out, job) if moment), default=at)
+        if due + MOMENT > at:
+            break
+        clock.now = due + MOMENT
+        if runs_out and runs_out < clock.now:
+            sla.sweep(app)
+        if job and job < clock.now:
+            world.deliver(world.broken(app) if begin <= clock.now < end else app)
+    clock.now = at
+
+
+def receive(app: App, people: dict[str, Actor], case: cases.Case) -> str:
     """Take the case in; gives the id of its handoff, or an empty one when no person was needed."""
-    with app.view() as view:
-        asked = _ask(case, view.now)
-    incoming = intake.Incoming(asked=asked, queue="default", external_id=case.key, meta={"bot": bot.name})
+    bot = people[world.BOTS[case.queue]]
+    asked = case.asked(app.now())
+    incoming = intake.Incoming(asked=asked, queue=case.queue, external_id=case.key, meta={"bot": bot.name})
     records = app.fetch(asked)
     with app.unit(bot) as unit:
-        if case.due_in is None:
+        if case.opens is None:
             return intake.receive(unit, incoming, records, app.policy, app.settings).handoff_id or ""
-        wanted = intake.Case(title=case.subject, reason=Reason.OTHER)
+        wanted = intake.Case(title=case.subject, reason=case.opens, priority=case.priority)
         return intake.open_case(unit, incoming, wanted, records, app.policy, app.settings).id
-
-
-def _ask(case: cases.Case, now: datetime) -> Asked:
-    """The case as the bot sends it in."""
-    said: list[dict[str, Any]] = [{"role": "customer", "text": case.said, "at": now - timedelta(minutes=2)}]
-    if case.answered:
-        said.append({"role": "automation", "text": case.answered, "at": now - timedelta(minutes=1)})
-    effect = case.effect or {}
-    return Asked(
-        channel=case.channel,
-        customer_id=case.customer,
-        subject=case.subject,
-        messages=tuple(map(Message.model_validate, said)),
-        tools=tuple(ToolOutput(source=source, at=now, data=data) for source, data in case.facts),
-        confidence=Decimal(case.confidence) if case.confidence else None,
-        escalate=case.escalate,
-        kind=effect.get("kind"),
-        params=effect.get("params", {}),
-        sla_due_at=now + case.due_in if case.due_in else None,
-    )

@@ -1,5 +1,7 @@
 """One request from intake to receipt, told on the terminal while it really happens."""
 
+from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from rich.panel import Panel
@@ -20,17 +22,20 @@ from flowops.queries import artifacts, effects, handoffs
 if TYPE_CHECKING:
     from flowops.queries.effects import Proposal
 
-CASE = cases.Case(
-    "once",
-    0,
-    "cust_133",
-    "chat",
-    "Renewed for a year by accident",
+SAID = (
     "My plan renewed for a whole year, but I had chosen monthly. Please refund invoice inv_330, 250.00 EUR.",
     "The billing settings were on yearly at the time of renewal. I have asked for a refund.",
-    "0.91",
-    effect=cases.refund(25_000, "EUR", "inv_330", "Renewed yearly instead of monthly"),
-    facts=(("tool:get_invoice", {"invoiceId": "inv_330", "status": "paid", "currency": "EUR"}),),
+)
+CASE = cases.Case(
+    key="once",
+    ago=timedelta(0),
+    customer="cust_133",
+    channel="chat",
+    subject="Renewed for a year by accident",
+    thread=(cases.Said("customer", SAID[0]), cases.Said("automation", SAID[1])),
+    confidence=Decimal("0.91"),
+    refund=cases.Refund(25_000, "EUR", "inv_330", "Renewed yearly instead of monthly"),
+    facts=(cases.Tool("tool:get_invoice", {"invoiceId": "inv_330", "status": "paid", "currency": "EUR"}),),
 )
 SIGNS = {True: ("✓", "green"), False: ("✗", "bold red")}
 COLOURS = {"approve": "green", "review": "yellow", "deny": "bold red"}
@@ -38,8 +43,8 @@ COLOURS = {"approve": "green", "review": "yellow", "deny": "bold red"}
 
 def tell(app: App) -> None:
     """Play the one request on a new database and show every step; nothing is invented for the screen."""
-    people = world.furnish(app, world.now(app))
-    ref = seed.receive(app, people[world.BOT], CASE)
+    people = world.furnish(app, app.now())
+    ref = seed.receive(app, people, CASE)
     _step(1, "The request", "A support bot sends in what a customer wants, and what it would do about it.")
     _show_request()
     proposal = acts.open_effect(app, people["priya"], ref)
@@ -79,7 +84,7 @@ def _step(number: int, title: str, about: str) -> None:
 
 def _show_request() -> None:
     conversation = Text()
-    for role, text in (("Customer", CASE.said), ("Bot", CASE.answered)):
+    for role, text in zip(("Customer", "Bot"), SAID, strict=True):
         conversation.append(f"{role}: ", style="bold").append(f"{text}\n")
     conversation.append("\nWanted: ", style="bold").append("refund 250.00 EUR of invoice inv_330")
     conversation.append(f"\nConfidence of the bot: {CASE.confidence}")

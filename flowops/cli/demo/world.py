@@ -4,30 +4,41 @@ import logging
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from flowops import settings
+from flowops import errors, settings
 from flowops.actions import operators, outbox
+from flowops.ai import extractive
+from flowops.ai.generator import Candidate
 from flowops.app import App
 from flowops.cli import terminal
+from flowops.cli.demo import cases
 from flowops.domain.access import SYSTEM, Actor, Role
+from flowops.domain.money import Money
+from flowops.gateways.billing import SandboxBilling
+from flowops.gateways.mail import SandboxMail
+from flowops.gateways.receipts import Receipt
 from flowops.workers import outbox as work
 
 if TYPE_CHECKING:
     from flowops.storage import tables
 
-BOT = "support-bot"
+BOTS = {"default": "support-bot", "payments": "payments-bot", "trust": "trust-bot"}  # who sends in what, by queue
 PEOPLE = {
-    "ana": ("Ana Costa", Role.ADMIN),
-    "sam": ("Sam Okafor", Role.SUPERVISOR),
-    "noor": ("Noor Haddad", Role.SUPERVISOR),
-    "priya": ("Priya Shah", Role.OPERATOR),
-    "tom": ("Tom Berger", Role.OPERATOR),
-    "vera": ("Vera Lind", Role.VIEWER),
+    "ana": ("Ana Costa", Role.ADMIN, BOTS),
+    "sam": ("Sam Okafor", Role.SUPERVISOR, BOTS),
+    "noor": ("Noor Haddad", Role.SUPERVISOR, BOTS),
+    "priya": ("Priya Shah", Role.OPERATOR, BOTS),
+    "tom": ("Tom Berger", Role.OPERATOR, BOTS),
+    "mei": ("Mei Tanaka", Role.OPERATOR, BOTS),
+    "luis": ("Luis Ortega", Role.OPERATOR, ("default", "payments")),
+    "vera": ("Vera Lind", Role.VIEWER, BOTS),
+    "ines": ("Inès Moreau", Role.AUDITOR, BOTS),
 }
 
 
@@ -50,33 +61,62 @@ def scratch(**given: Any) -> Iterator[settings.Settings]:
         yield free
 
 
-def now(app: App) -> datetime:
-    """What time it is."""
-    with app.view() as view:
-        return view.now
-
-
 def furnish(app: App, today: datetime) -> dict[str, Actor]:
-    """Create the database, the sandbox's customers as of `today`, the bot and the people; gives them by first name."""
+    """Create the database, the sandbox's customers as of `today`, the bots and the people; gives them by first name."""
     app.migrate()
     app.sandbox.seed(today)
+    for story in cases.stories():
+        app.sandbox.put((c.account(today) for c in story.customers), (bill.invoice(today) for bill in story.invoices))
     with app.unit(terminal.operator()) as unit:
         people = {
-            key: operators.add_person(unit, name, f"{key}@example.com", role) for key, (name, role) in PEOPLE.items()
+            key: operators.add_person(unit, name, f"{key}@example.com", role, queues)
+            for key, (name, role, queues) in PEOPLE.items()
         }
-        people[BOT] = operators.add_service(unit, BOT)
-    queues = frozenset({"default"})
-    return {key: Actor(user.kind, user.name, user.id, user.role, queues) for key, user in people.items()}
+        people |= {bot: operators.add_service(unit, bot) for bot in BOTS.values()}
+    queues = {key: frozenset(queues) for key, (_, _, queues) in PEOPLE.items()}
+    return {
+        key: Actor(user.kind, user.name, user.id, user.role, queues.get(key, frozenset()))
+        for key, user in people.items()
+    }
 
 
 def deliver(app: App) -> None:
-    """Do every job that is due, as the workers would, before going on."""
-    with ThreadPoolExecutor(app.settings.workers) as pool:
-        while due := _claim(app):
-            for done in [pool.submit(work.run, app, job) for job in due]:
-                done.result()
+    """Do every job that is due, one after the other, before going on."""
+    while due := _claim(app):
+        for job in due:
+            try:
+                work.run(app, job)
+            except errors.FlowOpsError as error:
+                work.fail(app, job, error)
 
 
 def _claim(app: App) -> "list[tables.Job]":
     with app.unit(SYSTEM) as unit:
         return outbox.claim(unit, "demo", None, limit=50, lease=app.settings.outbox_lease)
+
+
+class Inline:
+    """The built-in generator without the process of its own, which a week of cases would start hundreds of times."""
+
+    name = "extractive"
+
+    def generate(self, kind: str, context: dict[str, Any]) -> Candidate:
+        """Write what the child process would."""
+        started = time.monotonic()
+        written = extractive.generate(kind, context)
+        return Candidate(written, timedelta(seconds=time.monotonic() - started))
+
+
+def broken(app: App) -> App:
+    """The same app while billing does not answer and no mail server can be reached."""
+    return replace(app, billing=_SilentBilling(app.sandbox), mail=_ClosedMail(app.sandbox))
+
+
+class _SilentBilling(SandboxBilling):
+    def refund(self, invoice_id: str, money: Money, reason: str | None, key: str) -> Receipt:
+        raise errors.Unavailable(what="billing", reason="it took too long", sent=True, retry_after=None)
+
+
+class _ClosedMail(SandboxMail):
+    def send(self, to: str, subject: str, body: str, key: str) -> Receipt:
+        raise errors.Unavailable(what="mail", reason="the connection failed", sent=False, retry_after=None)

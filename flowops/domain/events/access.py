@@ -30,6 +30,16 @@ class RoleChanged(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class QueuesSet(Event):
+    """A person or a service sees other queues than before."""
+
+    name: ClassVar[str] = "user.queues_set"
+    user_id: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class PasswordSet(Event):
     """A person got a password; their sessions ended."""
 

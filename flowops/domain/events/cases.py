@@ -60,11 +60,11 @@ class HandoffClaimed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimExtended(Event):
-    """The owner claimed again, so the claim lasts longer."""
+    """The owner claimed again, so the claim lasts longer; that of a waiting case has no end."""
 
     name: ClassVar[str] = "handoff.claim_extended"
     handoff_id: str
-    claim_expires_at: str
+    claim_expires_at: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +136,7 @@ class ClaimExpired(Event):
     name: ClassVar[str] = "handoff.claim_expired"
     handoff_id: str
     owner_id: str
+    claim_expires_at: str
 
 
 @dataclass(frozen=True, kw_only=True)

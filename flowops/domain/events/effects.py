@@ -74,13 +74,17 @@ class EffectPutBack(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class EffectHeld(Event):
-    """The records changed since the approval, so nothing was executed and its approvals are void."""
+    """The records changed since the approval, so nothing was executed and its approvals are void.
+
+    `changed` names the fields, or the checks that fail now; `difference` holds what the fields said and say.
+    """
 
     name: ClassVar[str] = "effect.held"
     effect_id: str
     handoff_id: str
     content_sha256: str
     changed: tuple[str, ...]
+    difference: tuple[dict[str, str], ...] = personal()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +111,7 @@ class EffectFailed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class EffectCancelled(Event):
-    """An approved effect was called back before anything left."""
+    """A proposal was withdrawn, or an approved effect called back, before anything left."""
 
     name: ClassVar[str] = "effect.cancelled"
     effect_id: str

@@ -112,3 +112,11 @@ class MailSent(Event):
 
     name: ClassVar[str] = "mail.sent"
     reference: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailRead(Event):
+    """Somebody read a mail of the sandbox mailbox."""
+
+    name: ClassVar[str] = "mail.read"
+    key: str

@@ -18,14 +18,15 @@ class Handoff(Base):
 
     __tablename__ = "handoffs"
     __table_args__ = (
-        Index("ix_handoffs_queue_status_due", "queue", "status", "sla_due_at"),
-        Index("ix_handoffs_claimed_by", "claimed_by"),
         Index("ix_handoffs_customer_created", "customer_id", "created_at"),
-        Index("ix_handoffs_status_urgency", "status", "urgency", "sla_due_at"),
-        # What the sweeps look for: small, because what is over is not in them.
         *(
-            Index(name, column, postgresql_where=text(where), sqlite_where=text(where))
-            for name, column, where in (
+            Index(name, *columns.split(), postgresql_where=text(where), sqlite_where=text(where))
+            for name, columns, where in (
+                # The orders of open cases. SQLite would rather sort what an index of all queues or of no owner finds.
+                ("ix_handoffs_open_due", "undated sla_due_at number", "resolved_at IS NULL"),
+                ("ix_handoffs_open_turn", "turn undated sla_due_at number", "resolved_at IS NULL"),
+                ("ix_handoffs_claimed_by", "claimed_by", "claimed_by IS NOT NULL"),
+                # What the sweeps look for: small, because what is over is not in them.
                 ("ix_handoffs_to_breach", "sla_due_at", "sla_breached_at IS NULL AND resolved_at IS NULL"),
                 ("ix_handoffs_to_warn", "sla_warn_at", "sla_warned_at IS NULL AND resolved_at IS NULL"),
                 ("ix_handoffs_to_expire", "claim_expires_at", "claim_expires_at IS NOT NULL"),
@@ -69,16 +70,18 @@ class Handoff(Base):
     sla_paused_at: Mapped[datetime | None]
     sla_breached_at: Mapped[datetime | None]
     risk_level: Mapped[str | None]
-    # For the order of the queue alone; a broken promise counts one step more.
-    urgency: Mapped[int] = mapped_column(
+    # For the order of the queue alone, the most urgent first; a broken promise counts one step more.
+    turn: Mapped[int] = mapped_column(
         Computed(
-            "CASE priority WHEN 'urgent' THEN 3 WHEN 'high' THEN 2 WHEN 'medium' THEN 1 ELSE 0 END"
-            " + CASE WHEN sla_breached_at IS NULL THEN 0 ELSE 1 END"
+            "CASE priority WHEN 'urgent' THEN 1 WHEN 'high' THEN 2 WHEN 'medium' THEN 3 ELSE 4 END"
+            " - CASE WHEN sla_breached_at IS NULL THEN 0 ELSE 1 END"
         )
     )
     risk: Mapped[int] = mapped_column(
         Computed("CASE risk_level WHEN 'high' THEN 3 WHEN 'medium' THEN 2 WHEN 'low' THEN 1 ELSE 0 END")
     )
+    # What has no deadline comes last; SQLite does not read "nulls last" from an index of several columns.
+    undated: Mapped[int] = mapped_column(Computed("CASE WHEN sla_due_at IS NULL THEN 1 ELSE 0 END"))
     created_at: Mapped[datetime] = mapped_column(index=True)
     updated_at: Mapped[datetime]
 
@@ -90,6 +93,16 @@ class Handoff(Base):
     def label(self) -> str:
         """The short number people use."""
         return f"H-{self.number}"
+
+    @classmethod
+    def is_open(cls) -> ColumnElement[bool]:
+        """The condition that finds the pending and claimed, as the indexes of open cases say it."""
+        return cls.resolved_at.is_(None)
+
+    @classmethod
+    def nearest_first(cls) -> tuple[ColumnElement[Any], ...]:
+        """The order of deadlines, as the indexes have it: no deadline comes last, and no two cases are equal."""
+        return cls.undated.asc(), cls.sla_due_at.asc(), cls.number.asc()
 
     @classmethod
     def named(cls, ref: str) -> ColumnElement[bool]:
@@ -112,6 +125,11 @@ class SlaMark(Base):
     clock: Mapped[sla.Clock]
     priority: Mapped[handoffs.Priority]
     due_at: Mapped[datetime]
+
+    @property
+    def value(self) -> sla.Mark:
+        """The mark as the domain reckons with it."""
+        return sla.Mark(self.at, self.kind, self.clock, self.priority, self.due_at)
 
 
 class Message(Base):

@@ -1,0 +1,230 @@
+"""Who owns a case: claimed or given for a while, waiting for somebody, handed back or up, and taken from the late."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from flowops import errors
+from flowops.actions import handoffs, operators, sla
+from flowops.domain import events, jobs, times
+from flowops.domain.access import Actor, ActorKind, Permission
+from flowops.domain.handoffs import Status, Tier, Verb, WaitingFor
+from flowops.domain.sla import Clock
+from flowops.storage import tables
+from flowops.storage.unit import Unit
+
+ASSIGNED = timedelta(hours=8)  # how long a case that was given to somebody is theirs
+
+
+def claim(unit: Unit, ref: str, *, lease: timedelta, version: int | None = None) -> tables.Handoff:
+    """Make a case the actor's own for the length of the lease; the owner's second claim extends it.
+
+    A claim that has run out can be taken by anyone. The first claim keeps the promise of a response and starts the
+    clock of the resolution. Raises AlreadyClaimed, AlreadyResolved, or CannotOwn when the case needs another role.
+    """
+    handoff = handoffs.unresolved(unit, ref, version)
+    _refuse_unfit(unit.actor, handoff)
+    if handoff.status is Status.CLAIMED and not handoffs.is_late(handoff, unit.now):
+        if handoff.claimed_by != unit.actor.id:
+            raise errors.AlreadyClaimed(**handoffs.owner(handoff))
+        handoffs.extend(unit, handoff, lease)
+        unit.record(
+            events.ClaimExtended(handoff_id=handoff.id, claim_expires_at=times.rfc3339(handoff.claim_expires_at))
+        )
+        return handoff
+    late_owner = handoff.claimed_by
+    handoffs.move(handoff, Verb.CLAIM)
+    _give(unit, handoff, unit.session.get_one(tables.User, unit.actor.id), lease)
+    unit.record(
+        events.HandoffClaimed(
+            handoff_id=handoff.id,
+            claim_expires_at=times.rfc3339(unit.now + lease),
+            expired_claim_of=late_owner,
+        )
+    )
+    return handoff
+
+
+def take_next(unit: Unit, *, lease: timedelta, queue: str | None = None) -> tables.Handoff | None:
+    """Claim the most urgent case the actor may own, of one queue or all of theirs; None when there is none.
+
+    A broken promise counts as one priority more; then the nearest deadline comes first. Cases that somebody else is
+    taking in this moment are passed over, so that everybody who asks at once gets another one.
+    """
+    unit.actor.require(Permission.HANDOFFS_WORK)
+    row = tables.Handoff
+    tiers = set(Tier) if unit.actor.may(Permission.HANDOFFS_SUPERVISE) else {Tier.OPERATOR}
+    free = or_(
+        row.status == Status.PENDING,
+        and_(row.status == Status.CLAIMED, row.claim_expires_at <= unit.now),
+    )
+    found = unit.session.scalar(
+        select(row.id)
+        .where(row.is_open(), free, row.tier.in_(tiers))
+        .where(row.queue.in_(unit.actor.queues & {queue} if queue else unit.actor.queues))
+        .order_by(row.turn, *row.nearest_first())
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return claim(unit, found, lease=lease) if found else None
+
+
+def release(unit: Unit, ref: str, *, version: int | None = None) -> tables.Handoff:
+    """Give a case back to the queue: its owner may, and a supervisor; its clock goes on, also after a pause."""
+    handoff = handoffs.find(unit, ref, version)
+    handoffs.refuse_others(unit, handoff, supervisor_may=True)
+    unit.record(events.HandoffReleased(handoff_id=handoff.id, owner_id=handoff.claimed_by or ""))
+    _return(unit, handoff, Verb.RELEASE, "released")
+    return handoff
+
+
+def assign(
+    unit: Unit, ref: str, user_id: str, reason: str | None = None, *, version: int | None = None
+) -> tables.Handoff:
+    """Give a case to somebody for eight hours, whoever owns it; a supervisor may, and also to themselves.
+
+    A waiting case goes on waiting, for its new owner. The new owner is told unless they did it. Raises CannotOwn for
+    somebody who is disabled, no member of the queue or lacks the right, and NotFound for nobody at all.
+    """
+    unit.actor.require(Permission.HANDOFFS_SUPERVISE)
+    handoff = handoffs.unresolved(unit, ref, version)
+    owner, former_owner_id = _fit(unit, handoff, user_id), handoff.claimed_by
+    handoffs.move(handoff, Verb.ASSIGN)
+    _give(unit, handoff, owner, ASSIGNED)
+    unit.record(
+        events.HandoffAssigned(
+            handoff_id=handoff.id,
+            owner_id=owner.id,
+            former_owner_id=former_owner_id,
+            claim_expires_at=times.rfc3339(handoff.claim_expires_at),
+            reason=reason,
+        )
+    )
+    _notify(unit, handoff, [owner.id], about="assigned")
+    return handoff
+
+
+def wait(
+    unit: Unit,
+    ref: str,
+    waiting_for: WaitingFor,
+    until: datetime | None = None,
+    *,
+    lease: timedelta,
+    version: int | None = None,
+) -> tables.Handoff:
+    """Stop the clock while the owner waits for somebody's answer, at most `until`; their claim lasts as long.
+
+    Waiting again changes for whom and how long. Raises what `handoffs.owned` raises, and Invalid when `until` is past.
+    """
+    handoff = handoffs.owned(unit, ref, lease=lease, version=version)
+    if until is not None and until <= unit.now:
+        raise errors.Invalid(reason=f"{times.in_words(until)} is past. Nothing was changed; wait until a later time.")
+    sla.pause(unit, handoff)
+    handoff.waiting_for, handoff.wait_until, handoff.claim_expires_at = waiting_for, until, None
+    handoffs.touch(unit, handoff)
+    unit.record(events.HandoffWaiting(handoff_id=handoff.id, waiting_for=waiting_for, until=times.rfc3339(until)))
+    return handoff
+
+
+def resume(unit: Unit, ref: str, *, lease: timedelta, version: int | None = None) -> tables.Handoff:
+    """Wait no longer: the owner's clock runs again, and their claim from now for the lease. Raises NotWaiting too."""
+    handoff = handoffs.owned(unit, ref, lease=lease, version=version)
+    if handoff.waiting_for is None:
+        raise errors.NotWaiting()
+    handoffs.end_wait(unit, handoff, "by_hand", lease)
+    handoffs.touch(unit, handoff)
+    return handoff
+
+
+def escalate(unit: Unit, ref: str, reason: str, *, version: int | None = None) -> tables.Handoff:
+    """Put a case into the hands of supervisors: back to the queue, one priority more, and they are told.
+
+    Whoever works on cases may, of a case that somebody else owns only a supervisor (NotOwner). A case that needs a
+    supervisor already keeps its priority, or repeating this would make anything urgent.
+    """
+    unit.actor.require(Permission.HANDOFFS_WORK)
+    handoff = handoffs.unresolved(unit, ref, version)
+    handoffs.refuse_returned(unit, handoff)
+    if handoff.status is Status.CLAIMED:
+        handoffs.refuse_others(unit, handoff, supervisor_may=True)
+    unit.record(events.HandoffEscalated(handoff_id=handoff.id, former_owner_id=handoff.claimed_by, reason=reason))
+    _return(unit, handoff, Verb.ESCALATE, "escalated")
+    if handoff.tier is not Tier.SUPERVISOR:
+        handoff.tier = Tier.SUPERVISOR
+        if handoff.priority.raised is not handoff.priority:
+            handoffs.prioritise(unit, handoff, handoff.priority.raised, reason)
+    _notify(unit, handoff, operators.supervisors(unit, handoff.queue), about="escalated")
+    return handoff
+
+
+def expire_due(unit: Unit, limit: int) -> int:
+    """Return cases whose claim has run out to the queue, at most `limit`; gives how many. Their clocks go on."""
+    due = _due(unit, tables.Handoff.claim_expires_at, limit)
+    for handoff in due:
+        unit.record(
+            events.ClaimExpired(
+                handoff_id=handoff.id,
+                owner_id=handoff.claimed_by or "",
+                claim_expires_at=times.rfc3339(handoff.claim_expires_at) or "",
+            )
+        )
+        _return(unit, handoff, Verb.EXPIRE, "expired")
+    return len(due)
+
+
+def resume_due(unit: Unit, limit: int, *, lease: timedelta) -> int:
+    """End the waiting of cases that waited until now, at most `limit`; gives how many. Their owners have the lease."""
+    due = _due(unit, tables.Handoff.wait_until, limit)
+    for handoff in due:
+        handoffs.end_wait(unit, handoff, "time_is_up", lease)
+        handoffs.touch(unit, handoff)
+    return len(due)
+
+
+def _due(unit: Unit, moment: InstrumentedAttribute[datetime | None], limit: int) -> Sequence[tables.Handoff]:
+    """The cases whose moment has come, locked; those that somebody works on just now are left for the next time."""
+    query = select(tables.Handoff).where(moment <= unit.now).order_by(moment).limit(limit)
+    return unit.session.scalars(query.with_for_update(skip_locked=True)).all()
+
+
+def _give(unit: Unit, handoff: tables.Handoff, owner: tables.User, lease: timedelta) -> None:
+    handoff.owner, handoff.claimed_by, handoff.claimed_at = owner, owner.id, unit.now
+    handoff.claim_expires_at = None if handoff.waiting_for else unit.now + lease
+    if handoff.sla_clock == Clock.RESPONSE:
+        sla.start(unit, handoff, Clock.RESOLUTION)
+    handoffs.touch(unit, handoff)
+
+
+def _return(unit: Unit, handoff: tables.Handoff, verb: Verb, why: str) -> None:
+    handoffs.end_wait(unit, handoff, why)
+    handoffs.move(handoff, verb)
+    handoffs.disown(handoff)
+    handoffs.touch(unit, handoff)
+
+
+def _fit(unit: Unit, handoff: tables.Handoff, user_id: str) -> tables.User:
+    """Somebody who may own the case."""
+    user = unit.session.get(tables.User, user_id)
+    if user is None:
+        raise errors.NotFound(kind="person", id=user_id)
+    if user.disabled_at is not None:
+        raise errors.CannotOwn(name=user.name, why="their account is disabled")
+    if unit.session.get(tables.QueueMember, (user.id, handoff.queue)) is None:
+        raise errors.CannotOwn(name=user.name, why=f"they are no member of the queue {handoff.queue}")
+    _refuse_unfit(Actor(user.kind, user.name, user.id, user.role), handoff)
+    return user
+
+
+def _refuse_unfit(who: Actor, handoff: tables.Handoff) -> None:
+    needed = Permission.HANDOFFS_SUPERVISE if handoff.tier is Tier.SUPERVISOR else Permission.HANDOFFS_WORK
+    if who.kind is not ActorKind.PERSON or not who.may(needed):
+        raise errors.CannotOwn(name=who.name, why=f"it needs the permission {needed}", permission=needed)
+
+
+def _notify(unit: Unit, handoff: tables.Handoff, user_ids: Sequence[str], about: str) -> None:
+    for user_id in user_ids:
+        if user_id != unit.actor.id:
+            unit.enqueue(jobs.NotifyOperator(user_id=user_id, handoff_id=handoff.id, about=about))

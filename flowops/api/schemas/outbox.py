@@ -1,0 +1,71 @@
+"""Jobs as those who answer for them see them; a payload only with its secrets masked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from flowops.api.schemas.answer import Answer
+from flowops.domain import jobs
+
+if TYPE_CHECKING:
+    from flowops.queries import outbox
+
+
+class Job(Answer):
+    """A job without its payload; `runAt` and `worker` are empty once it is finished, `finishedAt` until then."""
+
+    id: str
+    topic: str
+    key: str
+    status: jobs.Status
+    claims: int
+    error: str | None
+    run_at: datetime | None
+    worker: str | None
+    created_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, row: outbox.Row, **more: Any) -> Self:
+        shown: dict[str, Any] = {name: getattr(row, name, None) for name in Job.model_fields}
+        return cls(**shown, **more)
+
+
+class Attempt(Answer):
+    """One try; without an outcome it runs."""
+
+    claim: int
+    worker: str
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: jobs.AttemptOutcome | None
+    error: str | None
+
+
+class JobHistory(Job):
+    """A job with its payload and every try, the first one first."""
+
+    payload: dict[str, Any]
+    attempts: list[Attempt]
+
+    @classmethod
+    def of_history(cls, found: outbox.History) -> Self:
+        attempts = [
+            Attempt(
+                claim=attempt.claim_token,
+                worker=attempt.worker,
+                started_at=attempt.started_at,
+                finished_at=attempt.finished_at,
+                outcome=attempt.outcome,
+                error=attempt.error,
+            )
+            for attempt in found.attempts
+        ]
+        return cls.of(found.job, payload=found.payload, attempts=attempts)
+
+
+class Retried(Answer):
+    """How many dead jobs are tried again."""
+
+    count: int

@@ -1,0 +1,47 @@
+"""The rail beside every page: where whoever looks may go, and how much waits there."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flowops.console import queue
+from flowops.console.session import Visit
+from flowops.domain.access import Permission
+from flowops.queries import dead, handoffs
+
+if TYPE_CHECKING:
+    from flowops.settings import Settings
+    from flowops.storage.unit import View
+
+
+@dataclass(frozen=True)
+class Place:
+    """A page of the rail, beside the lists of cases, and the permission it needs."""
+
+    title: str
+    address: str
+    permission: Permission
+
+
+# By the name of their icon.
+PLACES = {
+    "dashboard": Place("Dashboard", "/console/dash", Permission.METRICS_READ),
+    "dead": Place("Dead letters", "/console/dead", Permission.JOBS_MANAGE),
+    "mail": Place("Sandbox mail", "/console/mail", Permission.JOBS_MANAGE),
+    "people": Place("People", "/console/admin/people", Permission.PEOPLE_MANAGE),
+    "tokens": Place("Tokens", "/console/admin/tokens", Permission.PEOPLE_MANAGE),
+}
+
+
+def read(view: "View", visit: Visit, settings: "Settings", current: str | None) -> dict[str, Any]:
+    """What the templates of every page with a rail need; `current` is the view or place the page belongs to."""
+    absent = {"mail"} if settings.smtp_url else set()
+    may = {name: place for name, place in PLACES.items() if visit.actor.may(place.permission) and name not in absent}
+    letters = {"dead": dead.count(view)} if "dead" in may else {}
+    return {
+        "visit": visit,
+        "now": view.now,
+        "views": queue.VIEWS,
+        "places": may,
+        "counts": handoffs.counts(view) | letters,
+        "current": current,
+    }

@@ -1,0 +1,146 @@
+"""What a list of cases can be narrowed and ordered by: a value per filter, or filters and words typed into a line."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from flowops import errors
+from flowops.domain.handoffs import Priority, Reason, Status, Tier
+
+WORDS = 10  # each is looked for in every message of every case
+
+
+class Sort(StrEnum):
+    """What comes first: the nearest deadline, the newest case, the most urgent, or the most risky.
+
+    Among the equally urgent or risky it is the nearest deadline; no deadline comes last.
+    """
+
+    DUE = "due"
+    NEWEST = "-created"
+    PRIORITY = "priority"
+    RISK = "risk"
+
+
+class Risk(StrEnum):
+    """The assistant's opinion of a case, or that it has none."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    NONE = "none"
+
+
+class Waiting(StrEnum):
+    """Whether a case waits for an answer, or whose it waits for."""
+
+    YES = "true"
+    NO = "false"
+    CUSTOMER = "customer"
+    THIRD_PARTY = "third_party"
+
+
+_Text = Annotated[str, Field(max_length=200)]
+_Span = Annotated[str, Field(pattern=r"^[<>][0-9]{1,4}[mhd]$")]
+
+
+class Filters(BaseModel):
+    """What each case of a list has in common; None leaves it open.
+
+    `customer` is our id or the one the caller gave; `due` compares the deadline with a moment from now on, and what is
+    overdue lies before all of them.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Status | None = None
+    priority: Priority | None = None
+    reason: Reason | None = None
+    queue: _Text | None = None
+    channel: _Text | None = None
+    tier: Tier | None = None
+    assignee: Annotated[_Text | None, Field(description="me, none, or somebody's id")] = None
+    risk: Risk | None = None
+    customer: Annotated[_Text | None, Field(description="the customer's id")] = None
+    breached: bool | None = None
+    waiting: Waiting | None = None
+    due: Annotated[_Span | None, Field(description="<1h or >2d: before or after a moment from now on")] = None
+
+
+ALL = Filters()
+_ALIASES = {"owner": "assignee"}
+_TYPED = re.compile(r'(?P<name>[A-Za-z]+):(?P<value>"[^"]*"|\S*)|"(?P<phrase>[^"]*)"|(?P<word>\S+)')
+
+
+def read(given: Mapping[str, str]) -> Filters:
+    """Filters from their names and values; raises Invalid for a value that a filter cannot have.
+
+    >>> read({"status": "pending"}).status
+    <Status.PENDING: 'pending'>
+    >>> read({"status": "done"})
+    Traceback (most recent call last):
+    flowops.errors.Invalid: status cannot be 'done': input should be 'pending', 'claimed' or 'resolved'.
+    """
+    try:
+        return Filters.model_validate(dict(given))
+    except ValidationError as wrong:
+        first = wrong.errors(include_url=False)[0]
+        name, why = str(first["loc"][0]), first["msg"][0].lower() + first["msg"][1:]
+        raise errors.Invalid(reason=f"{name} cannot be {given[name]!r}: {why}.") from None
+
+
+def parse(line: str) -> tuple[Filters, list[str]]:
+    """The filters and the plain words in a line somebody typed; quotes make one word of several, and of a colon.
+
+    Raises Invalid for an operator that is no filter or is there twice, and for more than ten words.
+
+    >>> filters, words = parse('owner:me due:<1h refund "charged twice"')
+    >>> filters.assignee, filters.due, words
+    ('me', '<1h', ['refund', 'charged twice'])
+    >>> parse("from:ada")
+    Traceback (most recent call last):
+    flowops.errors.Invalid: There is no operator from:. There are assignee:, breached:, ... quotes.
+    """
+    given: dict[str, str] = {}
+    words: list[str] = []
+    for found in _TYPED.finditer(line):
+        if found["name"] is None or _is_plain(found["name"], found["value"]):
+            words.append(found["phrase"] if found["phrase"] is not None else found[0])
+            continue
+        name = _name(found["name"])
+        if name not in Filters.model_fields:
+            known = ", ".join(f"{each}:" for each in sorted([*Filters.model_fields, *_ALIASES]))
+            reason = (
+                f"There is no operator {name}:. There are {known}. A word with a colon in it is looked for in quotes."
+            )
+            raise errors.Invalid(reason=reason)
+        if name in given:
+            raise errors.Invalid(reason=f"{name}: is there twice, and a case has one. Name it once.")
+        given[name] = found["value"].strip('"')
+    words = [word for word in words if word.strip()]
+    if len(words) > WORDS:
+        raise errors.Invalid(reason=f"These are {len(words)} words. Look for at most {WORDS}, or put them in quotes.")
+    return read(given), words
+
+
+def span(due: str) -> timedelta:
+    """How far from now the moment lies that `due` compares with.
+
+    >>> span("<90m")
+    datetime.timedelta(seconds=5400)
+    """
+    unit = {"m": "minutes", "h": "hours", "d": "days"}[due[-1]]
+    return timedelta(**{unit: int(due[1:-1])})
+
+
+def _name(typed: str) -> str:
+    return _ALIASES.get(typed.lower(), typed.lower())
+
+
+def _is_plain(name: str, value: str) -> bool:
+    """Is it a word that only ends in a colon, like the Re: of a subject?"""
+    return not value and _name(name) not in Filters.model_fields

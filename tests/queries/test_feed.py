@@ -1,0 +1,181 @@
+"""No change is left out, in whatever order transactions commit and wherever a reader is cut off."""
+
+import itertools
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowops.app import App
+from flowops.domain import events
+from flowops.domain.access import SYSTEM, Actor
+from flowops.queries import feed
+from flowops.queries.feed import Change, Entry, Recent
+from flowops.storage import tables
+from tests import cases
+
+
+def change(seq: int) -> Change:
+    return Change(seq, "handoff.claimed", f"hnd_{seq}", f"H-{seq}", "default", None)
+
+
+def told_after(recent: Recent, cut: int) -> tuple[int | None, Sequence[Change]]:
+    """Where a reader stands who was told this many of the changes, and what they were told."""
+    told = recent.changes[:cut]
+    return (recent.told(told[-1]) if told else None), told
+
+
+@st.composite
+def lookings(draw: st.DrawFn) -> list[list[Entry]]:
+    """What each look at the log finds: entries commit in any order, some about no case, and some never."""
+    count = draw(st.integers(1, 15))
+    order = draw(st.permutations(range(1, count + 1)))
+    committed = order[: draw(st.integers(1, count))]
+    about_cases = draw(st.sets(st.sampled_from(committed)))
+    cuts = sorted(draw(st.lists(st.integers(0, len(committed)), max_size=4)))
+    parts = [committed[a:b] for a, b in itertools.pairwise([0, *cuts, len(committed)])]
+    return [[(seq, change(seq) if seq in about_cases else None) for seq in sorted(part)] for part in parts]
+
+
+@given(lookings(), st.data())
+def test_every_change_is_told_once_and_to_who_comes_back_at_least_once(
+    looks: list[list[Entry]], data: st.DataObject
+) -> None:
+    recent, place, told = Recent(0, 0), 0, list[int]()
+    for number, found in enumerate(looks):
+        assert not {seq for seq, _ in found} & set(range(1, recent.read_to + 1)) - recent.missing, (
+            "all can be asked for"
+        )
+        recent = recent.extended(found)
+        news = recent.since(place)
+        assert news is not None
+        told += [each.seq for each in news]
+        place = recent.end
+        last, seen = told_after(recent, data.draw(st.integers(0, len(recent.changes))))
+        if last is None:
+            continue
+        later = recent
+        for after in looks[number + 1 :]:
+            later = later.extended(after)
+        again = later.after(last)
+        assert again is not None
+        assert {each.seq for each in later.changes} <= {each.seq for each in [*seen, *again]}
+    assert sorted(told) == [seq for seq, about in sorted(itertools.chain(*looks)) if about]
+
+
+@given(st.integers(1, 20), st.integers(1, 8))
+def test_only_the_newest_are_kept_and_who_is_further_behind_is_told_so(count: int, most: int) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(feed, "KEPT", most)
+        recent = Recent(0, 0)
+        for seq in range(1, count + 1):
+            recent = recent.extended([(seq, change(seq))])
+    kept = list(range(max(1, count - most + 1), count + 1))
+    assert [each.seq for each in recent.changes] == kept
+    for place in range(count + 1):
+        news = recent.since(place)
+        assert (news is None) is (place < count - most)
+        assert news is None or [each.seq for each in news] == list(range(place + 1, count + 1))
+    for seq in range(count + 2):
+        missed = recent.after(seq)
+        assert (missed is None) is (seq < count - most or seq > count)
+        assert missed is None or [each.seq for each in missed] == list(range(seq + 1, count + 1))
+
+
+@pytest.fixture
+def ada(app: App) -> Actor:
+    return cases.person(app, "Ada")
+
+
+def look(app: App, known: Recent | None) -> Recent:
+    with app.view() as view:
+        return feed.read(view, known)
+
+
+def record(app: App, event: events.Event, seq: int | None = None) -> None:
+    """Record something as an action would, or as a transaction that took its number earlier."""
+    with app.unit(SYSTEM) as unit:
+        unit.record(event)
+        if seq is not None:
+            (entry,) = (new for new in unit.session.new if isinstance(new, tables.AuditEntry))
+            entry.seq = seq
+
+
+def test_what_happens_to_a_case_is_a_change_of_it(app: App, ada: Actor) -> None:
+    began = look(app, None)
+    case = cases.case(app, ada)
+    found = look(app, began)
+    news = found.since(began.end)
+    assert news
+    assert {(each.handoff_id, each.number, each.queue, each.created_by) for each in news} == {
+        (case.id, case.label, "default", ada.id)
+    }
+    assert "handoff.created" in {each.kind for each in news}
+    assert look(app, found) == found
+
+
+def test_what_is_only_read_or_about_no_case_changes_nothing(app: App, ada: Actor) -> None:
+    case = cases.case(app, ada)
+    began = look(app, None)
+    record(app, events.ContextRead(artifact_id="art_1", handoff_id=case.id))
+    record(app, events.QueueAdded(queue="x"))
+    found = look(app, began)
+    assert (found.since(began.end), found.missing) == ((), frozenset())
+    assert found.read_to == began.read_to + 2
+
+
+def test_an_entry_that_comes_to_light_late_is_not_left_out(app: App, ada: Actor) -> None:
+    case = cases.case(app, ada)
+    began = look(app, None)
+    top = began.read_to
+    noted = events.NoteAdded(handoff_id=case.id, note_id="not_1")
+    record(app, noted, top + 3)
+    first = look(app, began)
+    assert first.missing == {top + 1, top + 2}
+    record(app, noted, top + 1)
+    second = look(app, first)
+    assert [each.seq for each in second.since(first.end) or ()] == [top + 1]
+    assert second.missing == {top + 2}
+    assert [each.seq for each in second.after(first.told(first.changes[-1])) or ()] == [top + 3, top + 1]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_transaction_that_commits_after_a_later_one_is_seen(app: App, ada: Actor) -> None:
+    """SQLite has one writer at a time, so nothing can overtake there."""
+    case = cases.case(app, ada)
+    began = look(app, None)
+    noted = events.NoteAdded(handoff_id=case.id, note_id="not_1")
+    with app.unit(SYSTEM) as slow:
+        slow.record(noted)
+        slow.session.flush()
+        record(app, noted)
+        first = look(app, began)
+        assert [each.seq for each in first.since(began.end) or ()] == [began.read_to + 2]
+    second = look(app, first)
+    assert [each.seq for each in second.since(first.end) or ()] == [began.read_to + 1]
+
+
+def test_after_a_long_silence_it_begins_anew(app: App, ada: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "KEPT", 2)
+    case = cases.case(app, ada)
+    began = look(app, None)
+    for _ in range(5):
+        record(app, events.NoteAdded(handoff_id=case.id, note_id="not_1"))
+    found = look(app, began)
+    assert found.since(began.end) is None
+    assert [each.seq for each in found.changes] == [began.read_to + 4, began.read_to + 5]
+    assert found.since(found.end) == ()
+
+
+def test_one_reading_serves_everybody(app: App, ada: Actor) -> None:
+    cases.case(app, ada)
+    watch, opened = feed.Watch(), []
+
+    def view() -> object:
+        opened.append(1)
+        return app.view()
+
+    first = watch.recent(view)  # type: ignore[arg-type]  # it counts, and gives what it should
+    assert {id(watch.recent(view)) for _ in range(50)} == {id(first)}  # type: ignore[arg-type]  # as above
+    assert len(opened) == 1
