@@ -74,7 +74,7 @@ class Listener:
 @contextmanager
 def listening(client: httpx.Client, path: str = "/events", **headers: str) -> Iterator[Listener]:
     """Somebody who listens inside the block, from the moment it begins."""
-    named = {name.replace("_", "-"): value.encode("latin-1") for name, value in headers.items()}
+    named = [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items()]
     with client.stream("GET", path, headers=named, timeout=httpx.Timeout(PATIENCE)) as answer:
         assert answer.status_code == 200, answer.read()
         assert answer.headers["Content-Type"].startswith("text/event-stream")

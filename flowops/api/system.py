@@ -18,8 +18,7 @@ from flowops import errors, stream
 from flowops.api import deps
 from flowops.domain.access import SYSTEM, Actor, Permission
 from flowops.queries import metrics as numbers
-from flowops.queries import operators
-from flowops.queries import outbox, sla
+from flowops.queries import operators, outbox, sla
 
 SILENT = timedelta(minutes=1)  # a worker shows that it lives every few seconds
 LATE = timedelta(minutes=5)
@@ -63,7 +62,7 @@ def root() -> RedirectResponse:
     return RedirectResponse("/console")
 
 
-@router.get("/events", response_class=stream.EventStream)
+@router.get("/events", status_code=200, response_class=stream.EventStream)
 def events(
     app: deps.App,
     _: Annotated[Actor, deps.requires(Permission.CASES_READ, Permission.CASES_READ_OWN)],

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from operator import attrgetter
 from threading import Lock
 
 from sqlalchemy import and_, func, or_, select
@@ -32,6 +33,7 @@ class Change:
     created_by: str | None
 
 
+_number = attrgetter("seq")
 Entry = tuple[int, Change | None]  # its number in the log; without a change when it is about no case
 
 
@@ -55,15 +57,16 @@ class Recent:
         return self.gone + len(self.changes)
 
     def since(self, place: int) -> Sequence[Change] | None:
-        """The changes after this place; None when some of them are no longer known."""
-        return self.changes[place - self.gone :] if place >= self.gone else None
+        """The changes after this place by their numbers; None when some of them are no longer known."""
+        return sorted(self.changes[place - self.gone :], key=_number) if place >= self.gone else None
 
     def after(self, seq: int) -> Sequence[Change] | None:
         """The changes somebody missed who was told everything up to this number; None when that cannot be said."""
-        return [each for each in self.changes if each.seq > seq] if self.floor <= seq <= self.read_to else None
+        missed = sorted((each for each in self.changes if each.seq > seq), key=_number)
+        return missed if self.floor <= seq <= self.read_to else None
 
     def told(self, change: Change) -> int:
-        """The number up to which everything is told with this change, even when others come to light later."""
+        """The number up to which everything is told with this change and those before it; more may come to light."""
         return min(change.seq, min(self.missing, default=change.seq + 1) - 1)
 
     def extended(self, found: Sequence[Entry]) -> "Recent":

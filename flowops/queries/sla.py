@@ -80,8 +80,7 @@ def explain(view: View, handoff: tables.Handoff) -> Explanation:
     return Explanation(
         standing=_standing(handoff, marks, view.now) if marks else None,
         runs=[
-            _run(handoff, run, after[0].at if after else None, view.now)
-            for run, after in zip_longest(runs, runs[1:])
+            _run(handoff, run, after[0].at if after else None, view.now) for run, after in zip_longest(runs, runs[1:])
         ],
         intervals=list(sla.intervals(marks)),
         changes=[

@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 
@@ -149,7 +150,7 @@ def test_every_case_of_the_week_can_be_opened(week: Week) -> None:
 
 
 def test_the_same_cases_happen_the_same_way_every_time(environment: Path) -> None:
-    told = [case for case in cases.everything() if case.queue == "payments"]
+    told = [case for case in cases.everything() if case.queue == "payments" and case.ago < timedelta(hours=8)]
     assert _what_happened(environment / "first.db", told) == _what_happened(environment / "second.db", told)
 
 
@@ -215,9 +216,8 @@ def test_the_week_can_be_entered_by_a_link_and_asked_with_the_token_and_is_gone_
 
 def test_a_demonstration_stopped_while_it_begins_leaves_nothing(spawn: Spawn, scratch: Path) -> None:
     running = spawn("demo", "--port", "0")
-    while not list(scratch.iterdir()):
-        assert running.process.poll() is None
-    running.stop()
+    running.wait_for("Stop it with")
+    assert running.stop() == 0
     assert list(scratch.iterdir()) == []
 
 

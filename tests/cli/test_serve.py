@@ -13,11 +13,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from flowops import app as application
+from flowops import settings as configuration
 from flowops.app import App
 from flowops.domain.access import Role
 from flowops.queries import operators, outbox
-from tests import cases, delivery, make, verbs, world
+from tests import cases, delivery, live, make, verbs, world
 from tests.cli.conftest import Flowops, Spawn
+from tests.listening import listening
 
 
 def address(said: str) -> str:
@@ -127,6 +130,21 @@ def test_deadlines_can_be_watched_alone_and_are_watched_beside_the_outbox(spawn:
         with app.view() as view:
             assert len(outbox.heartbeats(view)) == ("outbox" in said)
         assert working.stop() == 0
+
+
+def test_an_open_stream_does_not_keep_the_process_from_stopping(
+    environment: Path, sqlite_template: Path, spawn: Spawn
+) -> None:
+    shutil.copy(sqlite_template, environment / "flowops.db")
+    app = application.build(configuration.load())
+    token = make.token(app, Role.VIEWER)
+    app.close()
+    # The grace is longer than the fixture waits for the end.
+    served = spawn("serve", FLOWOPS_PORT="0", FLOWOPS_STOP_GRACE="5m")
+    url = address(served.wait_for("Stop it with"))
+    with live.client(url) as client, listening(client, Authorization=f"Bearer {token}") as listener:
+        assert served.stop() == 0
+        listener.wait_for_end()
 
 
 def test_an_address_that_is_taken_is_one_sentence(

@@ -30,7 +30,7 @@ class Visitor:
     def post(self, path: str, *, headers: Mapping[str, str] = SAME, **form: str) -> httpx.Response:
         return self.send(path, form, headers)
 
-    def send(self, path: str, form: Mapping[str, str], headers: Mapping[str, str] = SAME) -> httpx.Response:
+    def send(self, path: str, form: Mapping[str, str | list[str]], headers: Mapping[str, str] = SAME) -> httpx.Response:
         """Send a form as a page of ours would, with the token of this session and a new key unless others are given."""
         token = {"csrf": self.csrf(), "key": secrets.token_hex(16)} if self.actor is not None else {}
         return self.client.post(f"/console{path}", data=token | dict(form), headers=headers)

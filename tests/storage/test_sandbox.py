@@ -66,3 +66,14 @@ def test_many_refunds_at_once_never_exceed_the_invoice(sandbox: Sandbox) -> None
     invoice = sandbox.invoice("inv_123")
     assert invoice
     assert invoice.refundable.amount == 400
+
+
+def test_a_customer_of_somebodys_own_making_is_put_beside_the_others(sandbox: Sandbox, clock: Clock) -> None:
+    found, owned = sandbox.account("cust_123"), sandbox.invoice("inv_123")
+    assert found
+    assert owned
+    account = found.model_copy(update={"id": "cust_1", "email": "new@example.com"})
+    invoice = owned.model_copy(update={"id": "inv_1", "customer_id": "cust_1"})
+    sandbox.put([account], [invoice])
+    assert sandbox.account("cust_1") == account
+    assert sandbox.invoices("cust_1") == [invoice]

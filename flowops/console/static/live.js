@@ -12,8 +12,12 @@ if (sign) {
     sign.dataset.state = state;
     sign.textContent = text;
   };
-  stream.onopen = () => changed.size || say("live", "Live");
+  stream.onopen = () => {
+    clearTimeout(late);
+    if (!changed.size) say("live", "Live");
+  };
   stream.onerror = () => {
+    clearTimeout(late);
     late = setTimeout(() => say("lost", "Reconnecting…"), 3000);
   };
   const offer = (text) => {
