@@ -53,9 +53,7 @@ def shown(view: View, found: Sequence[tables.Artifact]) -> list[Shown]:
     outdated = set(view.session.scalars(select(tables.Artifact.id).where(tables.Artifact.id.in_(ids), is_outdated())))
     row = tables.ArtifactReview
     judged = select(row).where(row.artifact_id.in_(ids)).order_by(row.created_at, row.id)
-    reviews = view.session.scalars(
-        judged.options(joinedload(row.reviewer)).execution_options(populate_existing=True)
-    )
+    reviews = view.session.scalars(judged.options(joinedload(row.reviewer)).execution_options(populate_existing=True))
     latest = {review.artifact_id: review for review in reviews}
     return [Shown(artifact, artifact.id in outdated, latest.get(artifact.id)) for artifact in found]
 
