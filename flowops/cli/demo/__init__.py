@@ -1,5 +1,6 @@
 """The command that shows FlowOps on made-up cases, in a scratch folder that is gone afterwards."""
 
+import logging
 from datetime import timedelta
 from functools import partial
 from typing import Annotated
@@ -45,10 +46,12 @@ def _run(port: int, quiet: bool) -> None:
     with world.scratch(port=port) as free:
         settings, listener = serve.listen(free)
         with listener, terminal.built(settings) as app:
+            told = serve.heed()
             serve.greet(app)
             with terminal.out.status("Letting a working week happen…"):
+                logging.disable(logging.ERROR)  # what fails in that week is part of the story
                 people = seed.seed(settings, app.now(), cases.everything())
-            told = serve.heed()
+                logging.disable(logging.NOTSET)
             _suggest(app, people)
             more = [] if quiet else [partial(trickle.run, app, people)]
             serve.run(app, [serve.website(app, listener), *serve.workers(app), *more], told)
