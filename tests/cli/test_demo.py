@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import resources
@@ -19,20 +19,20 @@ import pytest
 
 from flowops import app as application
 from flowops import settings
-from flowops.actions import operators
 from flowops.app import App
 from flowops.cli import demo
 from flowops.cli.demo import cases, seed, trickle, world
 from flowops.domain import effects
-from flowops.domain.access import SYSTEM, Actor
+from flowops.domain.access import Actor
 from flowops.domain.artifacts import NAMED, Judgement
 from flowops.domain.filters import Filters, Waiting
 from flowops.domain.handoffs import Outcome, Priority, Reason, Status, Tier, WaitingFor
 from flowops.queries import artifacts, audit, handoffs, outbox
 from flowops.queries import effects as effect_queries
-from tests import live
 from tests.cli.conftest import Flowops, Spawn
 from tests.conftest import NOW
+
+AFTERNOON = [case for case in cases.everything() if case.queue == "payments" and case.ago < timedelta(hours=8)]
 
 
 @dataclass(frozen=True)
@@ -93,24 +93,125 @@ def test_the_story_shows_every_step_and_leaves_nothing(flowops: Flowops, scratch
     assert list(scratch.iterdir()) == []
 
 
-@pytest.fixture(scope="module")
-def week(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Week]:
-    """The demonstration as it begins."""
-    folder = tmp_path_factory.mktemp("week")
-    clock = seed.Clock(NOW)
-    built = application.build(settings.load(database_url=f"sqlite:///{folder}/flowops.db"), clock)
-    yield Week(built, seed.seed(built.settings, NOW, cases.everything()))
+@pytest.fixture
+def afternoon(tmp_path: Path) -> Iterator[Week]:
+    """The cases of payments of the last hours."""
+    built = application.build(settings.load(database_url=f"sqlite:///{tmp_path}/afternoon.db"), seed.Clock(NOW))
+    yield Week(built, seed.seed(built.settings, NOW, AFTERNOON))
     built.close()
 
 
-def test_the_week_has_something_of_everything(week: Week) -> None:
-    with week.app.view() as view:
+def test_the_same_cases_happen_the_same_way_every_time(afternoon: Week, tmp_path: Path) -> None:
+    again = application.build(settings.load(database_url=f"sqlite:///{tmp_path}/again.db"), seed.Clock(NOW))
+    seed.seed(again.settings, NOW, AFTERNOON)
+    assert _what_happened(afternoon.app) == _what_happened(again)
+    again.close()
+
+
+def test_everybody_of_the_demonstration_is_made_up() -> None:
+    for name in ("saas", "payments", "trust", "trickle"):
+        text = resources.files(demo).joinpath("data", f"{name}.toml").read_text("utf-8")
+        named = re.findall(r"@[\w-]+\.[\w.-]+|\b(?:[\w-]+\.)+(?:com|org|net|io|eu|de|fr|es|uk)\b", text)
+        assert [it for it in named if not re.fullmatch(r"(@?[\w-]+\.)?@?example\.(com|org)", it)] == []
+
+
+def test_new_requests_keep_coming_in_and_customers_answer(afternoon: Week) -> None:
+    def invented(start: int) -> list[tuple[str, str]]:
+        dice = random.Random(7)
+        made = [trickle.invent(afternoon.app, dice, number) for number in range(start, start + 40)]
+        return [(case.subject, case.queue) for case in made]
+
+    first = invented(1000)
+    assert first == invented(1000 + 10 * len(cases.read("trickle")["cases"]))
+    assert {queue for _, queue in first} == set(world.BOTS)
+    waiting = Filters(waiting=Waiting.CUSTOMER)
+    with afternoon.app.view() as view:
+        before, waited = len(handoffs.search(view, limit=200).items), len(handoffs.search(view, waiting).items)
+    stop = threading.Event()
+    thread = threading.Thread(
+        target=trickle.run, args=(afternoon.app, afternoon.people, stop), kwargs={"gap": (0.0, 0.01)}
+    )
+    thread.start()
+    while True:
+        with afternoon.app.view() as view:
+            now, waits = len(handoffs.search(view, limit=200).items), len(handoffs.search(view, waiting).items)
+        if now > before + 5 and waits < waited:
+            break
+    stop.set()
+    thread.join()
+    assert not thread.is_alive()
+
+
+def test_the_week_has_everything_can_be_entered_and_asked_and_is_gone_when_it_is_stopped(
+    spawn: Spawn, scratch: Path
+) -> None:
+    # Whatever real systems are configured, the demonstration does not reach them.
+    running = spawn("demo", "--port", "0", "--quiet", COLUMNS="40", FLOWOPS_ACCOUNTS_URL="http://127.0.0.1:9")
+    said = running.wait_for("Priya Shah, operator: ")
+    links = dict(
+        re.findall(r"^([\w ]+), supervisor: (http://127\.0\.0\.1:\d+/console/link/[\w-]{43})$", said, re.MULTILINE)
+    )
+    assert links.keys() == {"Sam Okafor", "Noor Haddad"}
+    link = links["Sam Okafor"]
+    origin = link[: link.index("/console")]
+    with httpx.Client(trust_env=False, timeout=60) as browser:
+        page = browser.get(link).text
+        token = re.search(r'name="csrf" value="([^"]+)"', page)
+        form = {"csrf": token[1]} if token else {}
+        queue = browser.post(link, data=form, headers={"Origin": origin}, follow_redirects=True)
+        assert queue.status_code == 200
+        assert "A login I do not know" in queue.text
+        for number in range(1, 65):
+            assert browser.get(f"{origin}/console/case/H-{number}").status_code == 200, number
+    (database,) = scratch.glob("*/flowops.db")
+    app = application.build(settings.load(database_url=f"sqlite:///{database}"))
+    _has_something_of_everything(app)
+    app.close()
+    assert running.err.read_text() == ""
+    (command,) = [line for line in said.splitlines() if line.startswith("curl ")]
+    ran = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True)
+    assert json.loads(ran.stdout)["outcome"] == "handed_off"
+    assert running.stop(signal.SIGINT) == 0
+    assert list(scratch.iterdir()) == []
+
+
+def test_a_demonstration_stopped_while_it_begins_leaves_nothing(spawn: Spawn, scratch: Path) -> None:
+    running = spawn("demo", "--port", "0")
+    running.wait_for("Stop it with")
+    assert running.stop() == 0
+    assert list(scratch.iterdir()) == []
+
+
+def _what_happened(app: App) -> list[object]:
+    """Everything that was said, decided and done, and when; without ids."""
+    with app.view() as view:
+        found = [handoffs.get(view, each.handoff.id) for each in handoffs.search(view, limit=200).items]
+        happened: list[object] = [
+            (h.label, h.title, h.status, h.priority, h.outcome_notes, h.created_at, h.sla_due_at, h.risk_level)
+            for h in (case.handoff for case in found)
+        ]
+        happened += [(m.text, m.at) for case in found for m in case.messages]
+        happened += [(n.author.name, n.text, n.created_at) for case in found for n in case.notes]
+        happened += [
+            (entry.row.event, entry.row.at, entry.actor_name)
+            for case in found
+            for entry in handoffs.timeline(view, case.handoff.id, limit=200).items
+        ]
+        happened += [
+            (p.effect.kind, p.effect.status, p.effect.created_at, p.effect.updated_at, p.effect.params.get("body"))
+            for p in sorted(effect_queries.search(view, limit=200).items, key=lambda p: p.effect.created_at)
+        ]
+    return happened
+
+
+def _has_something_of_everything(app: App) -> None:
+    with app.view() as view:
         found = handoffs.search(view, limit=200).items
         proposals = effect_queries.search(view, limit=200).items
         jobs, _ = outbox.search(view, limit=200)
-        newest = audit.search(view).items[0]
+        (seeded,) = audit.search(view, event="demo.seeded").items
         written = [shown for each in found for shown in artifacts.versions(view, each.handoff, limit=200).items]
-        mails = week.app.sandbox.mails()
+        mails = app.sandbox.mails()
     listed = [each.handoff for each in found]
     assert len(listed) >= 64
     for name, values in {
@@ -137,109 +238,4 @@ def test_the_week_has_something_of_everything(week: Week) -> None:
     assert {job.topic for job in jobs if job.status == "dead"} == {"effect.execute", "mail.send"}
     assert len({handoff.created_at.date() for handoff in listed}) >= 7
     assert any(mail.recipient == "anke.seidel@example.org" for mail in mails)
-    assert newest.data == {"cases": len(cases.everything())}
-
-
-def test_every_case_of_the_week_can_be_opened(week: Week) -> None:
-    with week.app.unit(SYSTEM) as unit:
-        secret = operators.make_sign_in_link(unit, week.people["sam"].id or "")
-    with live.server(week.app) as address, httpx.Client(base_url=address, trust_env=False, timeout=60) as browser:
-        browser.post(f"/console/link/{secret}", headers={"Sec-Fetch-Site": "same-origin"})
-        for number in range(1, 65):
-            assert browser.get(f"/console/case/H-{number}").status_code == 200, number
-
-
-def test_the_same_cases_happen_the_same_way_every_time(environment: Path) -> None:
-    told = [case for case in cases.everything() if case.queue == "payments" and case.ago < timedelta(hours=8)]
-    assert _what_happened(environment / "first.db", told) == _what_happened(environment / "second.db", told)
-
-
-def test_everybody_of_the_demonstration_is_made_up() -> None:
-    for name in ("saas", "payments", "trust", "trickle"):
-        text = resources.files(demo).joinpath("data", f"{name}.toml").read_text("utf-8")
-        named = re.findall(r"@[\w-]+\.[\w.-]+|\b(?:[\w-]+\.)+(?:com|org|net|io|eu|de|fr|es|uk)\b", text)
-        assert [it for it in named if not re.fullmatch(r"(@?[\w-]+\.)?@?example\.(com|org)", it)] == []
-
-
-def test_new_requests_keep_coming_in_and_customers_answer(week: Week) -> None:
-    def invented(start: int) -> list[tuple[str, str]]:
-        dice = random.Random(7)
-        made = [trickle.invent(week.app, dice, number) for number in range(start, start + 40)]
-        return [(case.subject, case.queue) for case in made]
-
-    first = invented(1000)
-    assert first == invented(1000 + 10 * len(cases.read("trickle")["cases"]))
-    assert {queue for _, queue in first} == set(world.BOTS)
-    waiting = Filters(waiting=Waiting.CUSTOMER)
-    with week.app.view() as view:
-        before, waited = len(handoffs.search(view, limit=200).items), len(handoffs.search(view, waiting).items)
-    stop = threading.Event()
-    thread = threading.Thread(target=trickle.run, args=(week.app, week.people, stop), kwargs={"gap": (0.0, 0.01)})
-    thread.start()
-    while True:
-        with week.app.view() as view:
-            now, waits = len(handoffs.search(view, limit=200).items), len(handoffs.search(view, waiting).items)
-        if now > before + 5 and waits < waited:
-            break
-    stop.set()
-    thread.join()
-    assert not thread.is_alive()
-
-
-def test_the_week_can_be_entered_by_a_link_and_asked_with_the_token_and_is_gone_when_it_is_stopped(
-    spawn: Spawn, scratch: Path
-) -> None:
-    # Whatever real systems are configured, the demonstration does not reach them.
-    running = spawn("demo", "--port", "0", "--quiet", COLUMNS="40", FLOWOPS_ACCOUNTS_URL="http://127.0.0.1:9")
-    said = running.wait_for("Priya Shah, operator: ")
-    links = dict(
-        re.findall(r"^([\w ]+), supervisor: (http://127\.0\.0\.1:\d+/console/link/[\w-]{43})$", said, re.MULTILINE)
-    )
-    assert links.keys() == {"Sam Okafor", "Noor Haddad"}
-    link = links["Sam Okafor"]
-    origin = link[: link.index("/console")]
-    with httpx.Client(trust_env=False, timeout=60) as browser:
-        page = browser.get(link).text
-        token = re.search(r'name="csrf" value="([^"]+)"', page)
-        form = {"csrf": token[1]} if token else {}
-        queue = browser.post(link, data=form, headers={"Origin": origin}, follow_redirects=True)
-    assert queue.status_code == 200
-    assert "A login I do not know" in queue.text
-    assert running.err.read_text() == ""
-    (command,) = [line for line in said.splitlines() if line.startswith("curl ")]
-    ran = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True)
-    assert json.loads(ran.stdout)["outcome"] == "handed_off"
-    assert running.stop(signal.SIGINT) == 0
-    assert list(scratch.iterdir()) == []
-
-
-def test_a_demonstration_stopped_while_it_begins_leaves_nothing(spawn: Spawn, scratch: Path) -> None:
-    running = spawn("demo", "--port", "0")
-    running.wait_for("Stop it with")
-    assert running.stop() == 0
-    assert list(scratch.iterdir()) == []
-
-
-def _what_happened(path: Path, told: Sequence[cases.Case]) -> list[object]:
-    """Everything that was said, decided and done, and when; without ids."""
-    built = application.build(settings.load(database_url=f"sqlite:///{path}"), seed.Clock(NOW))
-    seed.seed(built.settings, NOW, told)
-    with built.view() as view:
-        found = [handoffs.get(view, each.handoff.id) for each in handoffs.search(view, limit=200).items]
-        happened: list[object] = [
-            (h.label, h.title, h.status, h.priority, h.outcome_notes, h.created_at, h.sla_due_at, h.risk_level)
-            for h in (case.handoff for case in found)
-        ]
-        happened += [(m.text, m.at) for case in found for m in case.messages]
-        happened += [(n.author.name, n.text, n.created_at) for case in found for n in case.notes]
-        happened += [
-            (entry.row.event, entry.row.at, entry.actor_name)
-            for case in found
-            for entry in handoffs.timeline(view, case.handoff.id, limit=200).items
-        ]
-        happened += [
-            (p.effect.kind, p.effect.status, p.effect.created_at, p.effect.updated_at, p.effect.params.get("body"))
-            for p in sorted(effect_queries.search(view, limit=200).items, key=lambda p: p.effect.created_at)
-        ]
-    built.close()
-    return happened
+    assert seeded.data == {"cases": len(cases.everything())}

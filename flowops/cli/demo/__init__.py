@@ -50,11 +50,16 @@ def _run(port: int, quiet: bool) -> None:
             serve.greet(app)
             with terminal.out.status("Letting a working week happen…"):
                 logging.disable(logging.ERROR)  # what fails in that week is part of the story
-                people = seed.seed(settings, app.now(), cases.everything())
+                people = seed.seed(settings, app.now(), cases.everything(), partial(_go_on, told))
                 logging.disable(logging.NOTSET)
             _suggest(app, people)
             more = [] if quiet else [partial(trickle.run, app, people)]
             serve.run(app, [serve.website(app, listener), *serve.workers(app), *more], told)
+
+
+def _go_on(told: serve.Told) -> None:
+    if not told.empty():
+        raise typer.Exit
 
 
 def _suggest(app: App, people: dict[str, Actor]) -> None:

@@ -1,7 +1,7 @@
 """Lets the cases of the demonstration happen, through the same intake and the same actions as real ones."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -32,10 +32,13 @@ class Clock:
         return self.now
 
 
-def seed(settings: Settings, now: datetime, told: Sequence[cases.Case]) -> dict[str, Actor]:
+def seed(
+    settings: Settings, now: datetime, told: Sequence[cases.Case], go_on: Callable[[], None] = lambda: None
+) -> dict[str, Actor]:
     """Fill a new database with the people and what is told, up to `now`; the same every time, but for the ids.
 
-    Gives the people and the bots by their short names.
+    `go_on` is called before each thing that happens, and may raise to end it. Gives the people and the bots by their
+    short names.
     """
     random.seed(DICE)
     moments = sorted(_moments(now, told), key=lambda moment: moment[0])
@@ -47,6 +50,7 @@ def seed(settings: Settings, now: datetime, told: Sequence[cases.Case]) -> dict[
         people = world.furnish(app, now)
         ids = {key: who.id or "" for key, who in people.items()}
         for at, case, step in moments:
+            go_on()
             _until(app, clock, at, now)
             if step is None:
                 ids[case.key] = receive(app, people, case)
