@@ -65,7 +65,7 @@ def api(app: App) -> FastAPI:
     made = FastAPI(
         title="FlowOps",
         version=__version__,
-        dependencies=[Depends(strict.only_json)],
+        dependencies=[Depends(strict.only_json), Depends(strict.only_described)],
         responses=documentation.PROBLEMS,
         openapi_url=None,  # we serve document and page ourselves: declared public, without anybody else's assets
         redirect_slashes=False,

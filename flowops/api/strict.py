@@ -63,6 +63,24 @@ async def only_json(request: Request) -> None:
         raise errors.NotJson(given=request.headers.get("content-type", "of no stated type")[:100])
 
 
+def only_described(request: Request) -> None:
+    """Refuse, as Invalid, a query parameter that the route's description does not name.
+
+    A misspelled filter would widen a list in silence.
+    """
+    route = request.scope["route"]
+    if not request.query_params or not route.include_in_schema:
+        return
+    operation = request.app.openapi()["paths"][route.path][request.method.lower()]
+    known = [parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "query"]
+    unknown = next((name for name in request.query_params if name not in known), None)
+    if unknown is not None:
+        there = f"There are {', '.join(known)}" if known else "There are none here"
+        raise errors.Invalid(
+            reason=f"There is no query parameter {unknown[:100]!r}. Nothing was done; correct it and repeat. {there}."
+        )
+
+
 def parse(body: bytes) -> Any:
     """A JSON value, where RFC 8259 leaves nothing open (its sections 4, 6 and 8).
 

@@ -67,6 +67,13 @@ def test_an_unknown_address_and_method_are_problems(bare: Api) -> None:
     assert bare.get("/healthz/").status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/handoffs", "/effects", "/handoffs/H-1", "/healthz"])
+def test_a_query_parameter_that_nobody_knows_is_refused_by_name(bare: Api, path: str) -> None:
+    answer = bare.get(path, params={"stauts": "pending"})
+    assert (answer.status_code, problem(answer)["code"]) == (422, "invalid")
+    assert "no query parameter 'stauts'" in answer.json()["detail"]
+
+
 def test_every_answer_has_an_id_of_ours_and_headers_that_keep_it_to_itself(bare: Api) -> None:
     answers = [bare.get(path, headers={"X-Request-Id": "mine"}) for path in ("/healthz", "/nowhere", "/planted/crash")]
     assert len({answer.headers["X-Request-Id"] for answer in answers} - {"mine"}) == 3
