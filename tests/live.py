@@ -1,9 +1,9 @@
 """The HTTP interface as tests call it, over a real socket: served by this process or by one of its own."""
 
 import functools
+import multiprocessing
 import os
 import re
-import subprocess
 import sys
 import threading
 import time
@@ -22,7 +22,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import EventDict
 
-from flowops import web
+from flowops import cli, web
 from flowops.app import App
 
 # Through `logging`, so that pytest shows it beside a failing test. Tracebacks come without the values of variables: to
@@ -145,31 +145,38 @@ def client(address: str) -> httpx.Client:
     return httpx.Client(base_url=address, trust_env=False, verify=False, timeout=30)  # noqa: S501 - plain HTTP
 
 
+# Forked from a process that has imported the command already: importing it takes longer than most tests.
+_STARTER = multiprocessing.get_context("forkserver")
+_STARTER.set_forkserver_preload(["flowops.cli"])
+
+
 @contextmanager
 def process(database_url: str, folder: Path) -> Iterator[Api]:
-    """A client of `flowops up`, started as anybody would start it, once it says that it is ready."""
-    environment = os.environ | {
-        "FLOWOPS_DATABASE_URL": database_url,
-        "FLOWOPS_SECRET_KEY": "k" * 32,
-        "FLOWOPS_PORT": "0",
-        "PYTHONPATH": str(Path(__file__).parents[1]),
-    }
-    log = folder / "up.log"
-    with log.open("wb") as words:
-        command = [sys.executable, "-u", "-m", "flowops", "up"]
-        running = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=words, text=True
-        )
-    assert running.stdout is not None
+    """A client of `flowops up` in a process of its own, once it says that it is ready."""
+    environment = {"FLOWOPS_DATABASE_URL": database_url, "FLOWOPS_SECRET_KEY": "k" * 32, "FLOWOPS_PORT": "0"}
+    said, log = folder / "up.said", folder / "up.log"
+    said.touch()
+    running = _STARTER.Process(target=_up, args=(folder, environment, said, log))
+    running.start()
     try:
-        said = running.stdout.readline()
-        address = re.search(r"http://\S+", said)
-        assert address, f"flowops up said {said!r} and:\n{log.read_text()}"
+        while not (address := re.search(r"http://\S+(?=\s)", said.read_text())):
+            assert running.is_alive(), f"flowops up said {said.read_text()!r} and:\n{log.read_text()}"
+            time.sleep(0.01)
         with client(address[0]) as calling:
             while calling.get("/readyz").status_code != 200:
-                assert running.poll() is None, log.read_text()
+                assert running.is_alive(), log.read_text()
                 time.sleep(0.05)
             yield Api(calling)
     finally:
         running.kill()  # stopping cleanly is shown elsewhere, and takes its time
-        running.communicate(timeout=30)
+        running.join(timeout=30)
+
+
+def _up(folder: Path, environment: dict[str, str], said: Path, log: Path) -> None:
+    """Become `flowops up`, as if it had been typed in that folder."""
+    os.chdir(folder)
+    os.environ.update(environment)
+    for stream, file in ((sys.stdout, said), (sys.stderr, log)):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream.fileno())
+    sys.argv = ["flowops", "up"]
+    cli.main()

@@ -132,7 +132,7 @@ def _keep(folder: Path) -> None:
         written.write_text(sockets)
         written.rename(running)
         fcntl.flock(users, fcntl.LOCK_EX)
-        running.unlink()
+        running.unlink(missing_ok=True)  # its folder may be gone with the run
 
 
 if __name__ == "__main__":

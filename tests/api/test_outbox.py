@@ -79,6 +79,7 @@ def test_what_is_not_dead_is_left_alone(api: Api, app: App, supervisor: str) -> 
         assert (again.status_code, again.json()["code"], again.json()["status"]) == (409, "not_dead", 409)
 
 
+@pytest.mark.in_process
 def test_dead_jobs_are_tried_again_by_what_they_died_of(api: Api, app: App, supervisor: str) -> None:
     for error in ("Unavailable: mail did not answer", "Unavailable: mail did not answer", "Refused: 100 % wrong"):
         dead(app, error)
