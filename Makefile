@@ -10,6 +10,9 @@ unexport PYTHONDONTWRITEBYTECODE
 MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print "/dev/shm" }')
 test: export TMPDIR := $(or $(MEMORY),$(TMPDIR),/tmp)
 
+# What takes longest begins first, so that in the end no worker waits for another.
+LONGEST := tests/promises tests/cli tests/api/test_fuzz.py tests/api/test_every_route_and_role.py tests/console
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test prove check format screenshots clean
 
@@ -21,7 +24,7 @@ demo: $(READY)  ## seed a scratch database, start everything and print a sign-in
 
 test: check  ## check, then every test on SQLite, PostgreSQL and Chromium, and the endpoints' against `flowops up`
 	@chromium=$$($(BIN)/python tools/find_chromium.py) && \
-		FLOWOPS_CHROMIUM="$$chromium" $(BIN)/pytest -n 2 --dist loadscope
+		FLOWOPS_CHROMIUM="$$chromium" $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder $(LONGEST) flowops tests
 	@$(BIN)/pytest -n 2 tests/api --live -k "not postgresql"
 
 prove: $(READY)  ## the long runs of the promises, with their figures

@@ -35,7 +35,6 @@ HELD = CHECKS.get_by_names(
         "ensure_resource_availability",
     ]
 )
-SEED = 20261122
 QUIET = [HealthCheck.filter_too_much, HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 
 
