@@ -19,7 +19,12 @@ CanCreate = Annotated[Write, writes(Permission.REQUESTS_CREATE)]
 CanRead = Annotated[Actor, requires(Permission.CASES_READ, Permission.CASES_READ_OWN)]
 
 
-@router.post("/requests", status_code=201, response_model=schemas.Request)
+@router.post(
+    "/requests",
+    status_code=201,
+    response_model=schemas.Request,
+    responses={200: {"model": schemas.Request, "description": "The first with this `externalId`."}},
+)
 def receive(body: bodies.IntakeRequest, write: CanCreate, app: App) -> Response:
     """Send a request: it is verified, decided and recorded, and what policy may not decide becomes a handoff.
 
@@ -55,7 +60,12 @@ def read(request_id: str, caller: CanRead, app: App) -> schemas.Request:
         return schemas.Request.of(requests.request(view, request_id))
 
 
-@router.post("/handoffs", status_code=201, response_model=schemas.Handoff)
+@router.post(
+    "/handoffs",
+    status_code=201,
+    response_model=schemas.Handoff,
+    responses={200: {"model": schemas.Handoff, "description": "The first with this `externalId`."}},
+)
 def open_case(body: bodies.OpenHandoff, write: CanCreate, app: App) -> Response:
     """Open a case because a person must own it; what verification finds is added to its issues, nothing is refused.
 

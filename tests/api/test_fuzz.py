@@ -1,6 +1,8 @@
 """The API under requests nobody would think of, made from its own OpenAPI document: none ends as our failure."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -72,13 +74,22 @@ def test_no_operation_fails_on_generated_requests(app: App, schema: Any) -> None
         holds()
 
 
-def test_no_sequence_of_operations_fails(app: App, schema: Any) -> None:
-    headers = {"Authorization": f"Bearer {make.token(app, Role.SUPERVISOR, 'sue')}"}
+def test_no_sequence_of_operations_fails(app: App, schema: Any, sqlite_template: Path) -> None:
     machine = schema.as_state_machine()
 
     class Workflow(machine):  # type: ignore[misc, valid-type]  # made at run time
+        def setup(self) -> None:
+            """Begin each sequence with the same database, or the same calls would not get the same answers."""
+            app.database.engine.dispose()
+            path = app.settings.sqlite_path
+            for left in path.parent.glob(f"{path.name}-*"):
+                left.unlink()
+            shutil.copy(sqlite_template, path)
+            app.sandbox.seed(app.now())
+            self.headers = {"Authorization": f"Bearer {make.token(app, Role.SUPERVISOR, 'sue')}"}
+
         def get_call_kwargs(self, case: Any) -> dict[str, Any]:
-            return {"headers": headers}
+            return {"headers": self.headers}
 
         def validate_response(self, response: Any, case: Any, **more: Any) -> None:
             case.validate_response(response, checks=HELD)
