@@ -26,8 +26,6 @@ from flowops.storage.sandbox import Sandbox
 from flowops.storage.unit import Unit, View, open_unit, open_view
 from flowops.tries import Tries
 
-STREAMS = 200  # of one process; what they tell is read once for all of them
-
 
 @dataclass(frozen=True)
 class App:
@@ -44,7 +42,7 @@ class App:
     secret_key: bytes
     tries: Tries
     changes: feed.Watch
-    streams: threading.Semaphore  # how many streams of changes may still be opened
+    seats: feed.Seats  # of those who listen to the changes
     stopping: threading.Event  # set when the process is to end, so that what has no end of its own ends too
 
     def unit(self, actor: Actor) -> AbstractContextManager[Unit]:
@@ -107,7 +105,7 @@ def build(settings: Settings, clock: Clock | None = None) -> App:
         secret_key=_secret_key(settings),
         tries=Tries(),
         changes=feed.Watch(),
-        streams=threading.Semaphore(STREAMS),
+        seats=feed.Seats(),
         stopping=threading.Event(),
     )
 

@@ -19,6 +19,7 @@ STATUS: dict[type[errors.FlowOpsError], int] = {
     errors.NotAForm: 415,
     errors.Invalid: 422,
     errors.TooManyTries: 429,
+    errors.TooManyStreams: 429,
     errors.Unavailable: 503,
 }
 

@@ -171,6 +171,10 @@ class TooManyTries(FlowOpsError):
     """Too many tries. Nothing was checked; try again in {seconds} seconds."""
 
 
+class TooManyStreams(FlowOpsError):
+    """You listen to {limit} streams already. Nothing was opened; end one of them first."""
+
+
 class LastAdmin(Conflict):
     """{name} is the last active admin. Nothing was changed; make somebody else admin first."""
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,14 +9,16 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from flowops import errors
-from flowops.app import STREAMS, App
+from flowops.app import App
 from flowops.domain.access import Actor, Permission
-from flowops.queries.feed import Change, Recent
+from flowops.queries.feed import NAMED, Change, Position, Recent
 
 if TYPE_CHECKING:
     from flowops.storage.unit import View
 
 Who = Callable[["View"], Actor | None]
+
+LONGEST_ID = 19 * (NAMED + 1)  # characters
 
 # In seconds.
 POLL = 1.0
@@ -29,60 +30,79 @@ class EventStream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, app: App, events: AsyncIterator[str]) -> None:
+    def __init__(self, app: App, reader: str, events: AsyncIterator[str]) -> None:
         # A proxy that collects answers would hold every event back.
         super().__init__(events, headers={"X-Accel-Buffering": "no"})
-        self._app = app
+        self._app, self._reader = app, reader
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the stream, and make room for another."""
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._app.streams.release()
+            self._app.seats.leave(self._reader)
 
 
-def response(app: App, who: Who, last_event_id: str | None) -> EventStream:
-    """A stream that begins now, or after the last event its reader has had; Unavailable when too many are open.
+def response(app: App, reader: Actor, who: Who, last: str | None) -> EventStream:
+    """A stream that begins now, or after the `last` id its reader has had; refused when too many are open.
 
-    An event may come twice, and none is left out: who was away too long to be told what they missed is told to
-    `reload`. `who` is asked again with every heartbeat: the stream ends with the session or token it was opened with.
+    It begins with an id, so that nothing is left out even if it breaks before the first event. An event may come twice.
+    Who was away too long to be told what they missed is told to `reload`. `who` is asked again with every heartbeat and
+    before anything is told: the stream ends with the session or token it was opened with.
     """
-    if not app.streams.acquire(blocking=False):
-        raise errors.Unavailable(what="The stream", reason=f"{STREAMS} are open already")
-    return EventStream(app, _events(app, who, last_event_id))
+    name = reader.id or reader.name
+    app.seats.take(name)
+    return EventStream(app, name, _events(app, who, last))
 
 
-async def _events(app: App, who: Who, last_event_id: str | None) -> AsyncIterator[str]:
+async def _events(app: App, who: Who, last: str | None) -> AsyncIterator[str]:
     clock = asyncio.get_running_loop().time
-    place, beat_at = None, clock()
+    place, reader, beat_at = None, None, clock()
     yield f"retry: {int(POLL * 3000)}\n\n"
     while not app.stopping.is_set():
         try:
             # In threads of the loop's own: readers without end must not take those of the endpoints.
             recent = await asyncio.to_thread(app.changes.recent, app.view)
-            if clock() >= beat_at:
+            begins, beats = place is None, clock() >= beat_at
+            if place is None:
+                begun, recent, news = await asyncio.to_thread(_begin, app, recent, last)
+            else:
+                news = recent.since(place)
+            if beats or _visible(news, reader):
                 reader = await asyncio.to_thread(_ask, app, who)
-                beat_at = clock() + BEAT
-                yield ": still here\n\n"
         except errors.Unavailable:
             return  # the reader comes back by itself, and is told why
         if reader is None:
             return
-        news = recent.since(place) if place is not None else _missed(recent, last_event_id)
-        for change in news or ():
-            if reader.sees(change.queue, change.created_by):
-                yield _event(recent, change)
+        told = _visible(news, reader)
+        if begins:
+            yield f"id: {begun}\n\n"
+        for change in told:
+            yield _event(recent, change)
         if news is None:
-            yield f"id: {min(recent.missing, default=recent.read_to + 1) - 1}\nevent: reload\ndata: {{}}\n\n"
+            yield f"id: {recent.position}\nevent: reload\ndata: {{}}\n\n"
+        if beats:
+            beat_at = clock() + BEAT
+            yield f"id: {recent.position}\n: still here\n\n"
+        elif told:
+            yield f"id: {recent.position}\n\n"
         place = recent.end
         await asyncio.sleep(POLL)
 
 
-def _missed(recent: Recent, last_event_id: str | None) -> Sequence[Change] | None:
-    if last_event_id is None:
-        return ()
-    return recent.after(int(last_event_id)) if re.fullmatch("[0-9]{1,18}", last_event_id) else None
+def _begin(app: App, recent: Recent, last: str | None) -> tuple[Position, Recent, Sequence[Change] | None]:
+    """Where a stream begins, and what its reader missed before; None when that cannot be said."""
+    if last is None:
+        return recent.position, recent, ()
+    told = Position.read(last)
+    if told and told.read_to > recent.read_to:
+        recent = app.changes.now(app.view)  # another process may have told more than this one had read
+    missed = recent.after(told) if told else None
+    return recent.position if told is None or missed is None else told, recent, missed
+
+
+def _visible(news: Sequence[Change] | None, reader: Actor | None) -> list[Change]:
+    return [change for change in news or () if reader and reader.sees(change.queue, change.created_by)]
 
 
 def _ask(app: App, who: Who) -> Actor | None:

@@ -24,11 +24,12 @@ class Told:
 
 @dataclass
 class Listener:
-    """What has come so far; `raw` are the lines as they were sent."""
+    """What has come so far; `raw` are the lines as they were sent, `ids` those of messages without an event too."""
 
     answer: httpx.Response
     raw: list[str] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
     has_ended: bool = False
     _news: threading.Condition = field(default_factory=threading.Condition)
 
@@ -54,6 +55,8 @@ class Listener:
                 with self._news:
                     self.raw.append(line)
                     name, _, value = line.partition(": ")
+                    if name == "id":
+                        self.ids.append(value)
                     if name and value:
                         parts[name] = value
                     elif not line and "data" in parts:

@@ -8,7 +8,7 @@ import pytest
 
 from flowops import errors, stream
 from flowops.actions import operators
-from flowops.app import STREAMS, App
+from flowops.app import App
 from flowops.domain import access
 from flowops.domain.access import SYSTEM, Actor, Role
 from flowops.queries import feed
@@ -95,6 +95,66 @@ def test_who_was_away_is_told_what_they_missed(api: Api, app: App, ada: Actor) -
         assert [told.data["id"] for told in listener.wait_for(1)] == [new]
 
 
+def test_a_stream_that_breaks_before_its_first_event_leaves_nothing_out(api: Api, app: App, ada: Actor) -> None:
+    cases.case(app, ada)
+    token = bearer(app, ada)
+    with listening(api.client, Authorization=token) as listener:
+        begun = listener.ids[0]
+    missed = cases.case(app, ada).id
+    for _ in range(2):  # what it begins with is what its reader has, not what is about to be sent
+        with listening(api.client, Authorization=token, Last_Event_ID=begun) as listener:
+            assert [told.data["id"] for told in listener.wait_for(1)] == [missed]
+            assert listener.ids[0] == begun
+
+
+def test_a_heartbeat_names_how_far_somebody_is_who_was_told_nothing(api: Api, app: App, ada: Actor) -> None:
+    eve = cases.person(app, "Eve", queues=("elsewhere",))
+    with listening(api.client, Authorization=bearer(app, eve)) as listener:
+        begun = listener.ids[-1]
+        cases.case(app, ada)
+        listener.wait_for_beats(3)
+        assert int(listener.ids[-1]) > int(begun)
+        assert listener.told == []
+
+
+def test_who_was_told_more_by_another_process_misses_nothing(
+    api: Api, app: App, ada: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = bearer(app, ada)
+    app.changes.recent(app.view)
+    monkeypatch.setattr(feed, "FRESH", 1e9)  # this process has read and does not read again by itself
+    cases.case(app, ada)
+    with app.view() as view:
+        last = feed.read(view, None).position
+    with listening(api.client, Authorization=token, Last_Event_ID=str(last)) as listener:
+        listener.wait_for_beats(2)
+    assert (listener.told, listener.ids[0]) == ([], str(last))
+
+
+def test_the_stream_ends_before_it_tells_anything_to_who_may_read_no_more(
+    api: Api, app: App, ada: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "BEAT", 1e9)
+    bot = cases.person(app, "bot", Role.SERVICE)
+    with listening(api.client, Authorization=bearer(app, ada)) as listener:
+        disable(app, ada)
+        cases.case(app, bot)
+        listener.wait_for_end()
+    assert listener.told == []
+
+
+def test_a_queue_that_was_left_is_not_told_of(api: Api, app: App, ada: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "BEAT", 1e9)
+    eve = cases.person(app, "Eve", queues=("default", "elsewhere"))
+    with listening(api.client, Authorization=bearer(app, eve)) as listener:
+        with app.unit(SYSTEM) as unit:
+            assert eve.id
+            operators.set_queues(unit, eve.id, ["elsewhere"])
+        cases.case(app, ada)
+        seen = cases.case(app, eve, queue="elsewhere").id
+        assert listener.wait_for(1)[0].data["id"] == seen
+
+
 def test_who_was_away_too_long_is_told_to_reload_and_goes_on_from_there(
     api: Api, app: App, ada: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,17 +227,30 @@ def test_a_new_queue_is_listened_to_without_a_new_stream(api: Api, app: App, ada
         assert listener.wait_for(1)[0].data["id"] == case.id
 
 
-def test_as_many_streams_are_open_as_one_process_can_serve(api: Api, app: App, ada: Actor) -> None:
+def test_nobody_opens_more_streams_than_they_may(
+    api: Api, app: App, ada: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "OWN_STREAMS", 1)
     token = make.token_of(app, ada.id)
-    for _ in range(STREAMS - 1):
-        assert app.streams.acquire(blocking=False)
-    with listening(api.client, Authorization=f"Bearer {token}"):
+    eve = bearer(app, cases.person(app, "Eve"))
+    with listening(api.client, Authorization=f"Bearer {token}"), listening(api.client, Authorization=eve):
+        answer = api.get("/events", token)
+        assert (answer.status_code, answer.json()["code"], answer.json()["limit"]) == (429, "too_many_streams", 1)
+        assert answer.headers["Retry-After"]
+    with live.log(), listening(api.client, Authorization=f"Bearer {token}"):
+        assert app.seats.taken == 1
+    assert app.seats.taken == 0, "who leaves makes room"
+
+
+def test_as_many_streams_are_open_as_one_process_can_serve(
+    api: Api, app: App, ada: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "STREAMS", 1)
+    token = make.token_of(app, cases.person(app, "Eve").id)
+    with listening(api.client, Authorization=bearer(app, ada)):
         answer = api.get("/events", token)
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
         assert answer.headers["Retry-After"]
-    with live.log(), listening(api.client, Authorization=f"Bearer {token}"):
-        assert not app.streams.acquire(blocking=False)
-    assert app.streams.acquire(blocking=False), "who leaves makes room"
 
 
 def test_a_stream_needs_a_token(api: Api) -> None:

@@ -85,7 +85,7 @@ def _headers(error: errors.FlowOpsError) -> dict[str, str]:
             return {"WWW-Authenticate": 'Bearer realm="flowops"'}
         case errors.TooManyTries():
             return {"Retry-After": str(error.facts["seconds"])}
-        case errors.Unavailable():
+        case errors.TooManyStreams() | errors.Unavailable():
             return {"Retry-After": "5"}
     return {}
 

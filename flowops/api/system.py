@@ -65,12 +65,12 @@ def root() -> RedirectResponse:
 @router.get("/events", status_code=200, response_class=stream.EventStream)
 def events(
     app: deps.App,
-    _: Annotated[Actor, deps.requires(Permission.CASES_READ, Permission.CASES_READ_OWN)],
+    reader: Annotated[Actor, deps.requires(Permission.CASES_READ, Permission.CASES_READ_OWN)],
     shown: Annotated[HTTPAuthorizationCredentials, Depends(deps.BEARER)],
-    last_event_id: Annotated[str | None, Header(max_length=20)] = None,
+    last_event_id: Annotated[str | None, Header(max_length=stream.LONGEST_ID)] = None,
 ) -> Response:
     """A stream of server-sent events: the ids of the cases that changed, until the token ends or the caller leaves."""
-    return stream.response(app, lambda view: operators.by_token(view, shown.credentials), last_event_id)
+    return stream.response(app, reader, lambda view: operators.by_token(view, shown.credentials), last_event_id)
 
 
 @router.get("/healthz", dependencies=[deps.PUBLIC])

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from flowops import app as application
@@ -40,10 +40,14 @@ def start(_: Reader) -> Response:
 
 @router.get("/events")
 def events(
-    request: Request, app: App, _: Reader, last_event_id: Annotated[str | None, Header(max_length=20)] = None
+    request: Request,
+    app: App,
+    visit: Reader,
+    after: Annotated[str | None, Query(max_length=stream.LONGEST_ID)] = None,
+    last_event_id: Annotated[str | None, Header(max_length=stream.LONGEST_ID)] = None,
 ) -> Response:
-    """The stream of changes for the pages of a session, until it ends or the browser leaves."""
-    return stream.response(app, session.reader(request, app), last_event_id)
+    """The stream of changes for a page that was made `after` some of them, until the session or the page ends."""
+    return stream.response(app, visit.actor, session.reader(request, app), last_event_id or after)
 
 
 @router.get("/q/{view}")
@@ -78,6 +82,8 @@ def page(
     `said` is what the last action had to say, `results` what an action on many cases did; `picked` are the cases that
     are selected, None for all that are shown.
     """
+    # Before anything is read, so that what happens meanwhile is told again.
+    told = app.changes.now(app.view).position if listing else None
     with app.view(visit.actor) as view:
         rows = listing.rows(view) if listing else None
         shown = {
@@ -97,6 +103,7 @@ def page(
         answer=said,
         results=results,
         picked=everything if picked is None else picked,
+        told=told,
         **shown,
     )
 

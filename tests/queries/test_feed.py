@@ -6,13 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowops import errors
 from flowops.app import App
 from flowops.domain import events
 from flowops.domain.access import SYSTEM, Actor
 from flowops.queries import feed
-from flowops.queries.feed import Change, Entry, Recent
+from flowops.queries.feed import Change, Entry, Position, Recent, Seats, Watch
 from flowops.storage import tables
 from tests import cases
+from tests.conftest import NOW, Clock
 
 MOST = 12  # entries
 
@@ -30,18 +32,19 @@ def lookings(draw: st.DrawFn) -> list[list[Entry]]:
     about_cases = draw(st.sets(st.sampled_from(committed)))
     cuts = sorted(draw(st.lists(st.integers(0, len(committed)), max_size=4)))
     parts = [committed[a:b] for a, b in itertools.pairwise([0, *cuts, len(committed)])]
-    return [[(seq, change(seq) if seq in about_cases else None) for seq in sorted(part)] for part in parts]
+    return [[(seq, NOW, change(seq) if seq in about_cases else None) for seq in sorted(part)] for part in parts]
 
 
 @given(lookings(), st.data())
 def test_every_change_is_told_once_and_to_who_comes_back_at_least_once(
     looks: list[list[Entry]], data: st.DataObject
 ) -> None:
-    recent, place, told = Recent(0, 0), 0, list[tuple[int, int]]()
+    recent, place, told, stood = Recent(0, 0), 0, list[tuple[int, int]](), [Position(0)]
     for found in looks:
-        asked_for = recent.missing | set(range(recent.read_to + 1, MOST + 1))
-        assert {seq for seq, _ in found} <= asked_for
-        recent = recent.extended(found)
+        asked_for = set(recent.missing) | set(range(recent.read_to + 1, MOST + 1))
+        assert {seq for seq, _, _ in found} <= asked_for
+        recent = recent.extended(found, NOW)
+        stood.append(recent.position)
         if data.draw(st.booleans(), "a reader is quick enough"):
             told += [(recent.told(each), each.seq) for each in recent.since(place) or ()]
             place = recent.end
@@ -49,15 +52,25 @@ def test_every_change_is_told_once_and_to_who_comes_back_at_least_once(
     assert [seq for _, seq in told] == list(dict.fromkeys(seq for _, seq in told))
     assert {seq for _, seq in told} | {each.seq for each in recent.since(place) or ()} == everything
     for cut in range(1, len(told) + 1):
-        again = recent.after(told[cut - 1][0])
+        again = recent.after(Position(told[cut - 1][0]))
         assert again is not None
         assert {seq for _, seq in told[:cut]} | {each.seq for each in again} == everything
+    known = set[int]()
+    for found, before, now in zip(looks, stood[:-1], stood[1:], strict=True):
+        for position, unknown in (
+            (before, everything - known),
+            (now, everything - known - {seq for seq, _, _ in found}),
+        ):
+            kept = Position.read(str(position))
+            assert kept == position
+            assert {each.seq for each in recent.after(kept) or ()} == unknown, "who was told exactly this much"
+        known |= {seq for seq, _, _ in found}
 
 
 def test_what_came_to_light_in_another_order_is_told_by_its_number() -> None:
     """Else who is cut off between the two would be taken to have been told both."""
-    recent = Recent(0, 0).extended([(2, change(2))]).extended([(1, change(1))])
-    for news in (recent.since(0), recent.after(0)):
+    recent = Recent(0, 0).extended([(2, NOW, change(2))], NOW).extended([(1, NOW, change(1))], NOW)
+    for news in (recent.since(0), recent.after(Position(0))):
         assert [(recent.told(each), each.seq) for each in news or ()] == [(1, 1), (2, 2)]
 
 
@@ -67,7 +80,7 @@ def test_only_the_newest_are_kept_and_who_is_further_behind_is_told_so(count: in
         patched.setattr(feed, "KEPT", most)
         recent = Recent(0, 0)
         for seq in range(1, count + 1):
-            recent = recent.extended([(seq, change(seq))])
+            recent = recent.extended([(seq, NOW, change(seq))], NOW)
     kept = list(range(max(1, count - most + 1), count + 1))
     assert [each.seq for each in recent.changes] == kept
     for place in range(count + 1):
@@ -75,7 +88,7 @@ def test_only_the_newest_are_kept_and_who_is_further_behind_is_told_so(count: in
         assert (news is None) is (place < count - most)
         assert news is None or [each.seq for each in news] == list(range(place + 1, count + 1))
     for seq in range(count + 2):
-        missed = recent.after(seq)
+        missed = recent.after(Position(seq))
         assert (missed is None) is (seq < count - most or seq > count)
         assert missed is None or [each.seq for each in missed] == list(range(seq + 1, count + 1))
 
@@ -118,7 +131,7 @@ def test_what_is_only_read_or_about_no_case_changes_nothing(app: App, ada: Actor
     record(app, events.ContextRead(artifact_id="art_1", handoff_id=case.id))
     record(app, events.QueueAdded(queue="x"))
     found = look(app, began)
-    assert (found.since(began.end), found.missing) == ([], frozenset())
+    assert (found.since(began.end), found.missing) == ([], {})
     assert found.read_to == began.read_to + 2
 
 
@@ -129,12 +142,13 @@ def test_an_entry_that_comes_to_light_late_is_not_left_out(app: App, ada: Actor)
     noted = events.NoteAdded(handoff_id=case.id, note_id="not_1")
     record(app, noted, top + 3)
     first = look(app, began)
-    assert first.missing == {top + 1, top + 2}
+    assert set(first.missing) == {top + 1, top + 2}
     record(app, noted, top + 1)
     second = look(app, first)
     assert [each.seq for each in second.since(first.end) or ()] == [top + 1]
-    assert second.missing == {top + 2}
-    assert [each.seq for each in second.after(first.told(first.changes[-1])) or ()] == [top + 1, top + 3]
+    assert set(second.missing) == {top + 2}
+    assert [each.seq for each in second.after(Position(first.told(first.changes[-1]))) or ()] == [top + 1, top + 3]
+    assert [each.seq for each in second.after(first.position) or ()] == [top + 1]
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -153,6 +167,38 @@ def test_a_transaction_that_commits_after_a_later_one_is_seen(app: App, ada: Act
     assert [each.seq for each in second.since(first.end) or ()] == [began.read_to + 1]
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_number_that_was_rolled_back_is_forgotten_once_nobody_can_have_it(app: App, ada: Actor, clock: Clock) -> None:
+    """SQLite gives a number that was rolled back to the next entry."""
+    case = cases.case(app, ada)
+    began = look(app, None)
+    noted = events.NoteAdded(handoff_id=case.id, note_id="not_1")
+    with pytest.raises(RuntimeError), app.unit(SYSTEM) as unit:
+        unit.record(noted)
+        unit.session.flush()
+        raise RuntimeError
+    record(app, noted)
+    found = look(app, began)
+    lost = began.read_to + 1
+    assert set(found.missing) == {lost}
+    assert found.after(found.position) == [], "who was told everything but this is told nothing twice"
+    clock.forward(seconds=feed.LOST.total_seconds() - 1)
+    assert set(look(app, found).missing) == set(look(app, None).missing) == {lost}
+    clock.forward(seconds=1)
+    assert look(app, found).missing == look(app, None).missing == {}
+
+
+def test_too_many_missing_numbers_make_an_earlier_position() -> None:
+    few, many = Position(100, frozenset(range(10, 60))), Position(100, frozenset(range(10, 61)))
+    assert Position.read(str(few)) == few
+    assert Position.read(str(many)) == Position(9)
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1-", "²", "9" * 19, "1" + "-1" * 51, "1 2"])
+def test_what_is_no_position_is_none(text: str) -> None:
+    assert Position.read(text) is None
+
+
 def test_after_a_long_silence_it_begins_anew(app: App, ada: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "KEPT", 2)
     case = cases.case(app, ada)
@@ -163,6 +209,30 @@ def test_after_a_long_silence_it_begins_anew(app: App, ada: Actor, monkeypatch: 
     assert found.since(began.end) is None
     assert [each.seq for each in found.changes] == [began.read_to + 4, began.read_to + 5]
     assert found.since(found.end) == []
+
+
+def test_what_is_committed_before_somebody_asks_for_now_is_there(app: App, ada: Actor) -> None:
+    watch = Watch()
+    before = watch.recent(app.view)
+    case = cases.case(app, ada)
+    assert watch.recent(app.view) is before
+    assert {each.handoff_id for each in watch.now(app.view).changes} == {case.id}
+    assert watch.recent(app.view).changes
+
+
+def test_who_takes_seats_takes_none_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "OWN_STREAMS", 2)
+    monkeypatch.setattr(feed, "STREAMS", 3)
+    seats = Seats()
+    for who in ("ada", "ada", "eve"):
+        seats.take(who)
+    with pytest.raises(errors.TooManyStreams):
+        seats.take("ada")
+    with pytest.raises(errors.Unavailable):
+        seats.take("eve")
+    seats.leave("ada")
+    seats.take("eve")
+    assert seats.taken == 3
 
 
 def test_one_reading_serves_everybody(app: App, ada: Actor) -> None:
