@@ -73,6 +73,7 @@ class Table:
 def show(request: Request, app: App, visit: Reader) -> Response:
     """How the work goes."""
     asked = Asked.read(request.query_params)
+    told = app.changes.now(app.view).position  # before anything is counted
     with app.view(visit.actor) as view:
         found = dashboard.read(view, spans.last(view, asked.range, asked.queue))
         frame = rail.read(view, visit, app.settings, "dashboard")
@@ -83,6 +84,7 @@ def show(request: Request, app: App, visit: Reader) -> Response:
         queues=sorted(visit.actor.queues),
         tiles=tiles.read(found, asked, visit.actor),
         tables=_tables(found),
+        told=told,
         **frame,
     )
 

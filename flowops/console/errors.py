@@ -1,11 +1,15 @@
 """What goes wrong, as pages."""
 
+import re
+from urllib.parse import quote, urlencode
+
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match, Route
 
 from flowops import app as application
 from flowops import boundary, errors
@@ -75,11 +79,30 @@ def _misshapen(_request: Request, error: Exception) -> Response:
 
 def _refused_by_the_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 405 and request.method == "GET":
+        return RedirectResponse(_behind(request), 303)
     text = {
         404: "There is nothing at this address. It may have been mistyped.",
         405: f"{request.method} is not possible at this address. Nothing was changed.",
     }.get(error.status_code, f"{error.detail}. Nothing was changed.")
     return _page(error.status_code, _TITLES.get(error.status_code, str(error.detail)), text)
+
+
+def _behind(request: Request) -> str:
+    """The page that the form of an address stands on, for who opens the address of a form, from the history perhaps.
+
+    That of a case is the list it was open in, if the address names one.
+    """
+    path, query = request.scope["path"], dict(request.query_params)
+    case = re.match("/console/case/([^/]+)/", path)
+    if case and (view := query.pop("in", None)):
+        query["case"] = case[1]
+        path = f"/console/q/{view}/"
+    routes: list[Route] = request.app.router.routes
+    while (path := path.rpartition("/")[0]) and path != "/console":
+        if any(route.matches({**request.scope, "path": path})[0] is Match.FULL for route in routes):
+            return quote(path) + (f"?{urlencode(query)}" if query else "")
+    return "/console"
 
 
 def _unexpected() -> Response:
