@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 class Clock:
     """A promise as the console shows it: `state` is ok, warn, breached, none (nothing promised) or over.
 
-    `used` is the part of the time that is gone, in whole per cent up to 100.
+    `used` is the part of the time that is gone, in whole per cent up to 100; `overdue` is the label once it is late.
     """
 
     state: str
     text: str
     label: str = ""
     used: int = 0
+    overdue: str = ""
 
 
 def clock(handoff: "tables.Handoff", now: datetime) -> Clock:
@@ -37,11 +38,12 @@ def clock(handoff: "tables.Handoff", now: datetime) -> Clock:
     if started_at is None or due_at is None:
         return Clock("none", "No deadline")
     promise = "Claim" if handoff.sla_clock == sla.Clock.RESPONSE else "Resolution"
+    overdue = f"{promise} overdue by"
     if sla.is_breached(due_at, now):
-        return Clock("breached", f"−{span(now - due_at)}", f"{promise} overdue by", 100)
+        return Clock("breached", f"−{span(now - due_at)}", overdue, 100)
     state = "warn" if handoff.sla_warn_at is not None and now >= handoff.sla_warn_at else "ok"
     used = int(100 * max(timedelta(0), now - started_at) / max(timedelta(seconds=1), due_at - started_at))
-    return Clock(state, span(due_at - now), f"{promise} due in", min(used, 100))
+    return Clock(state, span(due_at - now), f"{promise} due in", min(used, 100), overdue)
 
 
 def span(length: timedelta) -> str:

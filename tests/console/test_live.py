@@ -219,3 +219,26 @@ def test_a_hidden_dashboard_asks_for_nothing(app: App, open_page: Open, bot: Act
     cases.case(app, bot)
     page.evaluate(SEE, True)
     expect(page.locator(".tile", has_text="Need a person now").locator(".value")).to_have_text("1")
+
+
+def test_a_deadline_that_passes_changes_its_words_too(app: App, open_page: Open, ada: Actor, bot: Actor) -> None:
+    case = cases.case(app, bot)
+    assert case.sla_due_at
+    assert case.sla_warn_at
+    page = open_page(ada)
+    page.goto(f"/console/q/all?case={case.label}")
+    hurry(page)
+    row, clock = page.locator(".due"), page.locator(".clock")
+    expect(clock).to_contain_text("Claim due in")
+    expect(clock).to_contain_text("0 % used")
+    expect(row.locator(".sr")).to_have_count(0)
+    to_warn, to_due = (int((at - app.now()).total_seconds() * 1000) for at in (case.sla_warn_at, case.sla_due_at))
+    page.clock.fast_forward(to_warn)
+    expect(row).to_have_text(re.compile(r"^\d+:\d\d left, soon due$"))
+    expect(clock).to_have_attribute("data-state", "warn")
+    page.clock.fast_forward(to_due - to_warn + 1_000)
+    expect(row).to_have_text(re.compile(r"^−0:0\d overdue$"))
+    expect(clock).to_have_attribute("data-state", "breached")
+    expect(clock).to_contain_text("100 % used")
+    expect(clock.get_by_role("img")).to_have_attribute("aria-label", "100 % of the time is used")
+    expect(clock).to_contain_text("Claim overdue by−0:0")

@@ -14,14 +14,42 @@ function span(milliseconds) {
   return hours ? `${hours}h ${two(minutes % 60)}m` : `${minutes}:${two(seconds % 60)}`;
 }
 
+// What the colour says, for those who do not see it; as in signs.html.
+const WORDS = { ok: "", warn: " left, soon due", breached: " overdue" };
+
+function show(element, state) {
+  const sign = element.closest("[data-state]");
+  if (sign.dataset.state === state) return;
+  sign.dataset.state = state;
+  if (sign === element) {
+    const words = element.querySelector(".sr") ?? element.appendChild(document.createElement("span"));
+    words.className = "sr";
+    words.textContent = WORDS[state];
+  }
+  const label = sign.querySelector("[data-overdue]");
+  if (label && state === "breached") label.textContent = label.dataset.overdue;
+}
+
+function use(clock, since, due) {
+  const used = Math.min(100, Math.floor((100 * Math.max(0, now() - since)) / Math.max(1000, due - since)));
+  const text = `${used} % used`;
+  const share = clock.querySelector(".share");
+  if (share.textContent === text) return;
+  share.textContent = text;
+  clock.querySelector(".used").setAttribute("width", `${used}%`);
+  clock.querySelector("svg").setAttribute("aria-label", `${used} % of the time is used`);
+}
+
 function tick() {
   for (const element of document.querySelectorAll("[data-due]")) {
-    const left = Date.parse(element.dataset.due) - now();
+    const due = Date.parse(element.dataset.due);
+    const left = due - now();
     const warns = element.dataset.warn && Date.parse(element.dataset.warn) <= now();
     const text = (left < 0 ? "−" : "") + span(left);
     const shown = element.firstChild ?? element.appendChild(new Text());
     if (shown.nodeValue !== text) shown.nodeValue = text;
-    if (element.dataset.state) element.dataset.state = left < 0 ? "breached" : warns ? "warn" : "ok";
+    show(element, left < 0 ? "breached" : warns ? "warn" : "ok");
+    if (element.dataset.since) use(element.closest(".clock"), Date.parse(element.dataset.since), due);
   }
   for (const element of document.querySelectorAll("[data-until]")) {
     const left = Date.parse(element.dataset.until) - now();
