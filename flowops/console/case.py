@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from flowops import errors
 from flowops.console import written
 from flowops.console.answer import Answer
 from flowops.console.written import Written
@@ -54,7 +55,7 @@ class Pane:
     names: dict[str, str]  # of the people the activity speaks of
     why: sla.Explanation
     colleagues: Sequence["tables.User"]
-    original: str | None  # the number of the case this one repeats
+    original: str | None  # the case this one repeats: its number, if the viewer may see it
     looks: Looks
     viewer: Actor
     now: datetime
@@ -159,11 +160,19 @@ def read(view: "View", ref: str, looks: Looks) -> Pane:
         names=operators.names(view, spoken_of),
         why=sla.explain(view, handoff),
         colleagues=operators.colleagues(view, handoff.queue) if supervises else [],
-        original=handoffs.get(view, original).handoff.label if original else None,
+        original=_name(view, original) if original else None,
         looks=looks,
         viewer=view.viewer,
         now=view.now,
     )
+
+
+def _name(view: "View", ref: str) -> str:
+    """What to call another case: this one's reader need not see its queue."""
+    try:
+        return handoffs.get(view, ref).handoff.label
+    except errors.NotFound:
+        return "a case you cannot see"
 
 
 def _is_person(value: object) -> bool:
