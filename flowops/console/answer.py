@@ -79,7 +79,7 @@ def _told(error: errors.FlowOpsError, label: str, now: datetime) -> tuple[str, s
         case errors.NewMessage():
             return (
                 f"Somebody wrote again {wording.ago(facts['at'], now)}.",
-                "Nothing was approved. Read it before you decide.",
+                "Nothing was changed. Read it before you decide.",
             )
         case errors.ContentChanged():
             return "The records changed since this was shown.", "Nothing was approved. Look at the difference first."

@@ -99,9 +99,9 @@ def resolve(
     outcome: Written = "",
     notes: Written = "",
     duplicate_of: Annotated[str, Form(alias="duplicateOf")] = "",
-    version: Written = "",
+    last_message_id: Annotated[str, Form(alias="lastMessageId")] = "",
 ) -> Response:
-    """Finish the case."""
+    """Finish the case, every message of which was read."""
     typed = {"outcome": outcome, "notes": notes, "duplicate_of": duplicate_of.strip()}
     wrong = {} if outcome in set(Outcome) else {"outcome": "Choose an outcome."}
     if len(notes) > forms.LONGEST:
@@ -110,10 +110,10 @@ def resolve(
         wrong["duplicate_of"] = "A duplicate, and nothing else, names the other case."
     if wrong:
         return acting.missing(change, ref, wrong, typed)
-    seen = int(version) if re.fullmatch("[0-9]{1,15}", version) else None
 
     def work(unit: "Unit") -> None:
-        handoffs.resolve(unit, ref, Outcome(outcome), forms.lines(notes), typed["duplicate_of"] or None, version=seen)
+        original = typed["duplicate_of"] or None
+        handoffs.resolve(unit, ref, Outcome(outcome), forms.lines(notes), original, last_message_id=last_message_id)
 
     return acting.do(change, ref, work, typed)
 
