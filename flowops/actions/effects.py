@@ -10,7 +10,7 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from flowops import errors
-from flowops.actions import artifacts, decisions, handoffs
+from flowops.actions import artifacts, conversation, decisions, handoffs
 from flowops.domain import effects as kinds
 from flowops.domain import events, jobs, times
 from flowops.domain.access import POLICY, SYSTEM, ActorKind, Permission
@@ -99,6 +99,8 @@ def propose(
     decision = decisions.keep(unit, "proposal", handoff.id, facts, verdict, policy)
     unit.session.flush()
     effect = create(unit, request, handoff.id, facts, verdict, settings, automatic=False, decision=decision)
+    if isinstance(params, kinds.Reply):
+        conversation.use_draft(unit, handoff, params.subject or "", params.body)
     handoffs.touch(unit, handoff)
     return effect
 

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from flowops import errors
-from flowops.console import written
+from flowops.console import forms, written
 from flowops.console.answer import Answer
 from flowops.console.written import Written
 from flowops.domain import effects as effect_kinds
 from flowops.domain.access import Actor, Permission
+from flowops.domain.effects import Status as Effect
 from flowops.domain.handoffs import Status, Tier
 from flowops.queries import drafts, effects, handoffs, operators, sla
 
@@ -123,6 +124,13 @@ class Pane:
             is_based_on_draft=theirs is not None and written.is_based_on(body, theirs["body"]),
         )
 
+    def repeated(self, body: str) -> effects.Proposal | None:
+        """The newest reply that says the same and was sent, or still may be."""
+        alive = effect_kinds.OPEN | {Effect.APPROVED, Effect.EXECUTING, Effect.DONE}
+        text = forms.lines(body)
+        replies = (one for one in reversed(self.proposals) if one.effect.kind == "reply" and one.effect.status in alive)
+        return next((reply for reply in replies if reply.effect.params["body"] == text), None)
+
     def may_decide(self, proposal: effects.Proposal) -> bool:
         """Does the effect wait for a decision that the viewer's role can take?"""
         effect = proposal.effect
@@ -133,7 +141,7 @@ class Pane:
         effect, me = proposal.effect, self.viewer.id
         runs = effect.execute_after is not None and effect.execute_after > self.now
         theirs = effect.proposed_by == me or me in {approval.user_id for approval in proposal.approvals}
-        is_due = effect.status is effect_kinds.Status.APPROVED and runs
+        is_due = effect.status is Effect.APPROVED and runs
         return is_due and (theirs or self.viewer.may(Permission.HANDOFFS_SUPERVISE))
 
     def own_rulings(self, proposal: effects.Proposal) -> list[dict[str, Any]]:
