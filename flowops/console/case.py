@@ -41,6 +41,7 @@ class Editor:
     version: int  # of the saved text it would replace
     is_saved: bool
     is_based_on_draft: bool
+    names_draft: bool  # to the assistant, as what it was made of
 
 
 @dataclass(frozen=True)
@@ -112,16 +113,23 @@ class Pane:
         saved, machine = self.draft, self.written["draft"].artifact
         theirs = machine.content if machine else None
         subject, body = (saved.subject, saved.body) if saved else ("", "")
-        if "reply" in said.typed:
+        version, was_typed = saved.version if saved else 0, "reply" in said.typed
+        if was_typed:
             subject, body = said.typed.get("subject", ""), said.typed["reply"]
+            # Still the one it was written from, so that what was saved since is not overwritten unseen.
+            version = version if said.theirs else forms.number(said.typed.get("version", ""))
         elif self.looks.text == "assistant" and theirs:
             subject, body = theirs["subject"], theirs["body"]
+        is_based_on_draft = theirs is not None and written.is_based_on(body, theirs["body"])
         return Editor(
             subject,
             body,
-            version=saved.version if saved else 0,
+            version=version,
             is_saved=saved is not None and (saved.subject, saved.body) == (subject, body),
-            is_based_on_draft=theirs is not None and written.is_based_on(body, theirs["body"]),
+            is_based_on_draft=is_based_on_draft,
+            names_draft=machine is not None and said.typed.get("artifactId") == machine.id
+            if was_typed
+            else is_based_on_draft,
         )
 
     def repeated(self, body: str) -> effects.Proposal | None:

@@ -12,6 +12,7 @@ from flowops import errors
 
 _KIND = re.compile(r'application/x-www-form-urlencoded\s*(;\s*charset="?utf-8"?)?', re.IGNORECASE)
 
+CARRIED = "typed-"  # how the names of fields begin that a form takes along
 LONGEST = 20_000  # characters of a note, a reply or a reason
 
 
@@ -46,6 +47,21 @@ def check(content_type: str, body: bytes) -> None:
         unquote_to_bytes(body.decode("ascii")).decode()
     except UnicodeDecodeError:
         raise errors.Invalid(reason="The form is not in UTF-8. Nothing was changed.") from None
+
+
+def number(text: str) -> int:
+    """The number a hidden field carries; 0 for anything else somebody sends.
+
+    >>> number("12"), number("-1"), number("9" * 5000)
+    (12, 0, 0)
+    """
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
+
+
+async def carried(request: Request) -> dict[str, str]:
+    """What a form takes along that was typed in others."""
+    sent = await request.form()
+    return {name.removeprefix(CARRIED): str(text) for name, text in sent.items() if name.startswith(CARRIED)}
 
 
 def lines(text: str) -> str:

@@ -4,11 +4,12 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response
 
 from flowops.actions import handoffs, ownership
 from flowops.console import acting, forms
+from flowops.console.answer import Answer
 from flowops.console.session import Change, changes
 from flowops.domain.access import Permission
 from flowops.domain.handoffs import Outcome, Priority, WaitingFor
@@ -24,10 +25,18 @@ Written = Annotated[str, Form()]
 
 
 @router.post("/claim")
-def claim(change: Worker, ref: str) -> Response:
-    """Make the case mine."""
+def claim(
+    change: Worker,
+    ref: str,
+    typed: Annotated[dict[str, str], Depends(forms.carried)],
+    case_id: Annotated[str, Form(alias="caseId")] = "",
+) -> Response:
+    """Make the case mine; what was typed under a claim that ended stands in its fields again."""
+    if typed:
+        acting.refuse_other_case(change, ref, case_id)
     lease = change.app.settings.claim_lease
-    return acting.do(change, ref, lambda unit: ownership.claim(unit, ref, lease=lease))
+    then = Answer("The case is yours.", "Nothing of it was saved or sent yet.", "ok", typed=typed) if typed else None
+    return acting.do(change, ref, lambda unit: ownership.claim(unit, ref, lease=lease), typed, then=then)
 
 
 @router.post("/release")
@@ -41,7 +50,7 @@ def assign(
     change: Supervisor, ref: str, user_id: Annotated[str, Form(alias="userId")] = "", reason: Written = ""
 ) -> Response:
     """Give the case to somebody, or take it over."""
-    typed = {"assign": reason}
+    typed = {"assign": reason, "userId": user_id}
     if wrong := forms.too_long(reason) if len(reason) > forms.LONGEST else None:
         return acting.missing(change, ref, {"assign": wrong}, typed)
     return acting.do(change, ref, lambda unit: ownership.assign(unit, ref, user_id, forms.lines(reason) or None), typed)
@@ -52,8 +61,9 @@ def wait(
     change: Worker, ref: str, waiting_for: Annotated[str, Form(alias="for")] = "", hours: Written = ""
 ) -> Response:
     """Pause the clock until somebody answers, at most for some hours."""
+    typed = {"for": waiting_for, "hours": hours}
     if waiting_for not in set(WaitingFor):
-        return acting.missing(change, ref, {"wait": "Choose for whom."}, {"wait": ""})
+        return acting.missing(change, ref, {"wait": "Choose for whom."}, typed)
     longest = timedelta(hours=int(hours)) if re.fullmatch("[1-9][0-9]{0,3}", hours) else None
     lease = change.app.settings.claim_lease
 
@@ -61,7 +71,7 @@ def wait(
         until = unit.now + longest if longest else None
         ownership.wait(unit, ref, WaitingFor(waiting_for), until, lease=lease)
 
-    return acting.do(change, ref, work)
+    return acting.do(change, ref, work, typed)
 
 
 @router.post("/resume")
@@ -74,7 +84,7 @@ def resume(change: Worker, ref: str) -> Response:
 @router.post("/priority")
 def prioritise(change: Supervisor, ref: str, priority: Written = "", reason: Written = "") -> Response:
     """Make the case more or less urgent."""
-    typed = {"priority": reason}
+    typed = {"priority": reason, "level": priority}
     wrong = forms.unfit(reason, "Say why.") if priority in set(Priority) else "Choose a priority."
     if wrong:
         return acting.missing(change, ref, {"priority": wrong}, typed)

@@ -57,18 +57,25 @@ class Change(Visit):
     key: str
     request_sha256: str
 
-    def lead(self, work: "Callable[[Unit], object]", to: str | None, again: Again) -> Response:
+    def lead(
+        self,
+        work: "Callable[[Unit], object]",
+        to: str | None,
+        again: Again,
+        then: Callable[[], Response] | None = None,
+    ) -> Response:
         """Do the work in one unit and lead on to the address `to` (None: to the one it gives); a repeat is only led on.
 
-        When it refuses, `again` makes the page that says so, and the next try is a first one. What was denied is
-        recorded. A form filled in anew after it was done is refused as well (IdempotencyMismatch).
+        `then` makes a page to be shown instead. When it refuses, `again` makes the page that says so, and the next try
+        is a first one. What was denied is recorded. A form filled in anew after it was done is refused as well
+        (IdempotencyMismatch).
         """
 
         def address(unit: "Unit") -> str:
             given = work(unit)
             return to or str(given)
 
-        return self._once(address, lambda given: RedirectResponse(given, 303), again)
+        return self._once(address, lambda given: then() if then else RedirectResponse(given, 303), again)
 
     def reveal(self, work: "Callable[[Unit], str]", show: Callable[[str], Response], again: Again) -> Response:
         """The same, to `show` the secret that the work gives; a repeat is refused (SecretAlreadyShown)."""

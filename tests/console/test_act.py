@@ -85,7 +85,7 @@ def test_text_written_under_a_claim_that_ended_is_kept(app: App, ada: Visitor, r
         answer = ada.send(f"/case/{ref}/{verb}", form)
         assert answer.status_code == 409
         assert "Your claim ended at 12:15 UTC." in answer.text
-        assert "Nothing was sent or changed. Your text is kept." in answer.text
+        assert "Your text is kept. Nothing was sent or changed." in answer.text
         assert "kept words" in answer.text
         assert "Claim again" in answer.text
     assert read(app, ref).notes == []
