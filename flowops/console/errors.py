@@ -1,19 +1,27 @@
 """What goes wrong, as pages."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from urllib.parse import quote
+
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from flowops import app as application
 from flowops import boundary, errors
-from flowops.console import render, session
+from flowops.console import forms, render, session
 from flowops.domain.access import PERMISSIONS, Permission, Role
 from flowops.queries import operators
 
+QUEUE = "/console"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 _TITLES = {
+    401: "Signed out",
     403: "Not allowed",
     404: "Not found",
     405: "Not possible",
@@ -24,10 +32,15 @@ _TITLES = {
 }
 
 
-def page(error: errors.FlowOpsError, advice: str = "") -> Response:
-    """The page that tells a visitor about an error, and perhaps what to do about it."""
+def page(
+    error: errors.FlowOpsError, advice: str = "", typed: Mapping[str, str] = NOTHING, way: str = QUEUE
+) -> Response:
+    """The page that tells a visitor about an error, and perhaps what to do about it.
+
+    It shows what was `typed`, to be copied, and leads on the `way` that is given.
+    """
     number = boundary.status(error)
-    made = _page(number, _TITLES.get(number, error.title), str(error), advice)
+    made = _page(number, _TITLES.get(number, error.title), str(error), advice, typed, way)
     if isinstance(error, errors.Unavailable):
         made.headers["Retry-After"] = "5"
     return made
@@ -42,22 +55,41 @@ def install(console: FastAPI) -> None:
     console.add_middleware(boundary.Boundary, answer=_unexpected)
 
 
-def _known(request: Request, error: Exception) -> Response:
+async def _known(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.FlowOpsError)
+    typed, way = await _typed(request), _way(request)
     if isinstance(error, errors.SignedOut):
-        return RedirectResponse(session.sign_in_page(request), 303)
-    return page(error)
+        sign_in = session.sign_in_page(way if request.method == "POST" else session.asked(request))
+        return page(error, typed=typed, way=sign_in) if typed else RedirectResponse(sign_in, 303)
+    return page(error, typed=typed, way=way)
 
 
-def _denied(request: Request, error: Exception) -> Response:
+async def _denied(request: Request, error: Exception) -> Response:
     """Whatever denied it, somebody tried what they may not: that is recorded before they are told."""
     assert isinstance(error, errors.Denied)
-    app = request.app.state.flowops
-    try:
-        session.record(request, app, error)
-        return page(error, _whom_to_ask(app, error) if isinstance(error, errors.NotPermitted) else "")
-    except errors.Unavailable as unavailable:
-        return page(unavailable)
+    typed, app = await _typed(request), request.app.state.flowops
+
+    def told() -> Response:
+        try:
+            session.record(request, app, error)
+            advice = _whom_to_ask(app, error) if isinstance(error, errors.NotPermitted) else ""
+            return page(error, advice, typed, _way(request))
+        except errors.Unavailable as unavailable:
+            return page(unavailable, typed=typed, way=_way(request))
+
+    return await run_in_threadpool(told)
+
+
+async def _typed(request: Request) -> Mapping[str, str]:
+    """What was written in a form that could not even be looked at; of a form of another site nothing is repeated."""
+    is_ours = session.is_ours(request, request.app.state.flowops)
+    return await forms.texts(request) if request.method == "POST" and is_ours else NOTHING
+
+
+def _way(request: Request) -> str:
+    """Where to go on: to the case a form was about, never to where it was sent."""
+    ref = request.path_params.get("ref")
+    return f"/console/case/{quote(ref, safe='')}" if ref else QUEUE
 
 
 def _whom_to_ask(app: application.App, error: errors.NotPermitted) -> str:
@@ -87,6 +119,10 @@ def _unexpected() -> Response:
     return _page(500, "Something went wrong", text)
 
 
-def _page(number: int, title: str, text: str, advice: str = "") -> Response:
+def _page(
+    number: int, title: str, text: str, advice: str = "", typed: Mapping[str, str] = NOTHING, way: str = QUEUE
+) -> Response:
     request_id = structlog.contextvars.get_contextvars().get("request_id", "") if number >= 500 else ""
-    return render.html("error.html", number, title=title, text=text, advice=advice, request_id=request_id)
+    return render.html(
+        "error.html", number, title=title, text=text, advice=advice, request_id=request_id, typed=typed, way=way
+    )

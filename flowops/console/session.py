@@ -187,10 +187,14 @@ def refuse_foreign(request: Request, app: application.App) -> None:
     Sec-Fetch-Site cannot be forged by a page, and every current browser sends it. Where it is missing, Origin must
     name our own address. A request with neither is refused. (OWASP: Cross-Site Request Forgery Prevention.)
     """
-    site = request.headers.get("sec-fetch-site")
-    ours = site == "same-origin" if site is not None else request.headers.get("origin") == app.settings.origin
-    if not ours:
+    if not is_ours(request, app):
         raise errors.ForeignForm()
+
+
+def is_ours(request: Request, app: application.App) -> bool:
+    """Does the browser say that a page of ours sent this?"""
+    site = request.headers.get("sec-fetch-site")
+    return site == "same-origin" if site is not None else request.headers.get("origin") == app.settings.origin
 
 
 def begin(response: Response, app: application.App, secret: str) -> None:
@@ -225,12 +229,14 @@ def way_back(path: str) -> str:
     return path if inside and path.isprintable() and "\\" not in path and "//" not in path else "/console"
 
 
-def sign_in_page(request: Request) -> str:
-    """The address of the sign-in page that leads back to what was asked for."""
-    if request.method != "GET":
-        return "/console/login"
-    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return f"/console/login?next={quote(asked)}"
+def asked(request: Request) -> str:
+    """The page that was asked for."""
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def sign_in_page(wanted: str) -> str:
+    """The address of the sign-in page that leads on to a page."""
+    return f"/console/login?next={quote(wanted)}"
 
 
 def reader(request: Request, app: application.App) -> "Callable[[View], Actor | None]":
