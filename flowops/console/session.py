@@ -23,6 +23,7 @@ from flowops.queries import operators as people
 if TYPE_CHECKING:
     from flowops.storage.unit import Unit, View
 
+DONE = "flowops-done"  # the cookie with the key of the form that was done last
 _KEY = re.compile(r"[0-9a-f]{32}")
 Again = Callable[[errors.FlowOpsError, int], Response]
 _REFUSALS = (errors.Conflict, errors.Denied, errors.Invalid, errors.NotFound, errors.Unavailable)
@@ -75,11 +76,18 @@ class Change(Visit):
             given = work(unit)
             return to or str(given)
 
-        return self._once(address, lambda given: then() if then else RedirectResponse(given, 303), again)
+        return self._once(address, lambda given: then() if then else self._led(given), again)
 
     def reveal(self, work: "Callable[[Unit], str]", show: Callable[[str], Response], again: Again) -> Response:
         """The same, to `show` the secret that the work gives; a repeat is refused (SecretAlreadyShown)."""
         return self._once(work, show, again, is_secret=True)
+
+    def _led(self, to: str) -> Response:
+        response = RedirectResponse(to, 303)
+        # For our script, which keeps what was typed until it knows that the form which held it was done.
+        key = self.key.removeprefix("form:")
+        response.set_cookie(DONE, key, path="/console", secure=_is_https(self.app), samesite="strict")
+        return response
 
     def _once(
         self, work: "Callable[[Unit], str]", show: Callable[[str], Response], again: Again, *, is_secret: bool = False
