@@ -57,7 +57,7 @@ def install(console: FastAPI) -> None:
 
 async def _known(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.FlowOpsError)
-    typed, way = await _typed(request), _way(request)
+    typed, way = await _typed(request), _way(request, error)
     if isinstance(error, errors.SignedOut):
         sign_in = session.sign_in_page(way if request.method == "POST" else session.asked(request))
         return page(error, typed=typed, way=sign_in) if typed else RedirectResponse(sign_in, 303)
@@ -73,9 +73,9 @@ async def _denied(request: Request, error: Exception) -> Response:
         try:
             session.record(request, app, error)
             advice = _whom_to_ask(app, error) if isinstance(error, errors.NotPermitted) else ""
-            return page(error, advice, typed, _way(request))
+            return page(error, advice, typed, _way(request, error))
         except errors.Unavailable as unavailable:
-            return page(unavailable, typed=typed, way=_way(request))
+            return page(unavailable, typed=typed, way=_way(request, error))
 
     return await run_in_threadpool(told)
 
@@ -86,10 +86,11 @@ async def _typed(request: Request) -> Mapping[str, str]:
     return await forms.texts(request) if request.method == "POST" and is_ours else NOTHING
 
 
-def _way(request: Request) -> str:
-    """Where to go on: to the case a form was about, never to where it was sent."""
+def _way(request: Request, error: Exception) -> str:
+    """Where to go on: to the case a form was about, if there is one, and never to where the form was sent."""
     ref = request.path_params.get("ref")
-    return f"/console/case/{quote(ref, safe='')}" if ref else QUEUE
+    is_there = request.method == "POST" and not isinstance(error, errors.NotFound)
+    return f"/console/case/{quote(ref, safe='')}" if ref and is_there else QUEUE
 
 
 def _whom_to_ask(app: application.App, error: errors.NotPermitted) -> str:

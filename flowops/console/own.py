@@ -35,7 +35,11 @@ def claim(
     if typed:
         acting.refuse_other_case(change, ref, case_id)
     lease = change.app.settings.claim_lease
-    then = Answer("The case is yours.", "Nothing of it was saved or sent yet.", "ok", typed=typed) if typed else None
+    then = (
+        Answer("The case is yours.", "It stands in its field again; nothing was saved or sent.", "ok", typed=typed)
+        if typed
+        else None
+    )
     return acting.do(change, ref, lambda unit: ownership.claim(unit, ref, lease=lease), typed, then=then)
 
 

@@ -40,7 +40,7 @@ class Text:
     @property
     def typed(self) -> dict[str, str]:
         """What the editor shows again when it was refused."""
-        return {"reply": self.body, "subject": self.subject, "version": self.version, "artifactId": self.artifact_id}
+        return {"subject": self.subject, "reply": self.body, "version": self.version, "artifactId": self.artifact_id}
 
 
 Editor = Annotated[Text, Depends()]

@@ -62,6 +62,7 @@ def test_a_note_that_is_saved_keeps_the_reply_until_that_is_sent(
     expect(reply).to_have_accessible_description(f"{BACK} Drop it")
     page.get_by_role("link", name="Refresh").click()
     expect(page.get_by_text(BACK)).to_have_count(2)
+    expect(page.get_by_text(BACK).last).to_be_visible()
     page.get_by_role("button", name="Propose reply").click()
     expect(page.locator(".effect", has_text="we look into it.")).to_have_count(1)
     for shown in (reply, subject, note):

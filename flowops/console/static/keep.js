@@ -23,7 +23,7 @@ function putBack(field, { text, version }) {
   if (version) versionOf(field).value = version;
   const drop = Object.assign(document.createElement("button"), { type: "button", className: "btn outline" });
   drop.textContent = field.dataset.instead ?? "Drop it";
-  const said = Object.assign(document.createElement("p"), { id: `${field.id}-back`, className: "back" });
+  const said = Object.assign(document.createElement("p"), { id: `${field.id}-back`, className: "put-back" });
   said.append("Put back as you left it. It was not saved or sent.", drop);
   drop.addEventListener("click", () => {
     field.value = field.defaultValue;

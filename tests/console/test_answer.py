@@ -160,7 +160,7 @@ def test_claiming_again_brings_back_what_was_written_under_the_claim_that_ended(
     assert left(answer.text) == {"Subject": "Your invoices", "Reply": 'Dear "Grace",\nwe look.'}
     again = ada.send(f"/case/{mine.label}/claim", carried(answer.text))
     assert again.status_code == 200
-    assert f"{KEPT} Nothing of it was saved or sent yet." in again.text
+    assert f"{KEPT} It stands in its field again; nothing was saved or sent." in again.text
     assert 'value="Your invoices"' in again.text
     assert "Dear &#34;Grace&#34;,\nwe look.</textarea>" in again.text.replace("\r", "")
     assert left(again.text) == {}
