@@ -110,7 +110,7 @@ class VerificationFailed(Conflict):
 
 
 class NewMessage(Conflict):
-    """A message arrived after the one you read. Nothing was approved; read it before you decide."""
+    """A message arrived after the one you read. Nothing was changed; read it before you decide."""
 
 
 class SelfApproval(Conflict):

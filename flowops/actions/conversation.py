@@ -94,3 +94,16 @@ def save_draft(
     draft.saved_by, draft.saved_at = draft.author.id, unit.now
     unit.record(events.DraftSaved(handoff_id=handoff.id, version=draft.version))
     return draft
+
+
+def use_draft(unit: Unit, handoff: tables.Handoff, subject: str, body: str) -> None:
+    """Empty the working text once a reply says just that: shown on, it would look as if it had not been proposed.
+
+    Another text stays, and who wrote on from the one that is gone is told so when they save.
+    """
+    draft = unit.session.get(tables.Draft, handoff.id)
+    if draft is None or (draft.subject, draft.body) != (subject, body):
+        return
+    draft.subject, draft.body, draft.version = "", "", draft.version + 1
+    draft.saved_at = unit.now
+    unit.record(events.DraftUsed(handoff_id=handoff.id, version=draft.version))

@@ -10,7 +10,7 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from flowops import errors
-from flowops.actions import artifacts, decisions, handoffs
+from flowops.actions import artifacts, conversation, decisions, handoffs
 from flowops.domain import effects as kinds
 from flowops.domain import events, jobs, times
 from flowops.domain.access import POLICY, SYSTEM, ActorKind, Permission
@@ -99,6 +99,8 @@ def propose(
     decision = decisions.keep(unit, "proposal", handoff.id, facts, verdict, policy)
     unit.session.flush()
     effect = create(unit, request, handoff.id, facts, verdict, settings, automatic=False, decision=decision)
+    if isinstance(params, kinds.Reply):
+        conversation.use_draft(unit, handoff, params.subject or "", params.body)
     handoffs.touch(unit, handoff)
     return effect
 
@@ -123,7 +125,7 @@ def approve(
     _refuse_closed(unit, effect)
     _refuse_approver(unit, effect)
     if handoff is not None and answer.last_message_id is not None:
-        _refuse_unread(unit, handoff, answer.last_message_id)
+        handoffs.refuse_unread(unit, handoff, answer.last_message_id)
     before = Facts.model_validate(effect.decision.facts)
     facts, verdict = decisions.decide(unit, before.asked, records, policy, settings, before.history)
     for ruled in (Verdict.model_validate(effect.decision.verdict), verdict):
@@ -288,17 +290,6 @@ def _refuse_approver(unit: Unit, effect: tables.Effect) -> None:
     _refuse_limit(unit, effect)
     if effect.proposed_by == unit.actor.id and not effect.proposer_may_approve:
         raise errors.SelfApproval()
-
-
-def _refuse_unread(unit: Unit, handoff: tables.Handoff, read: str) -> None:
-    last = unit.session.scalar(
-        select(tables.Message)
-        .where(tables.Message.handoff_id == handoff.id)
-        .order_by(tables.Message.position.desc())
-        .limit(1)
-    )
-    if last is not None and last.id != read:
-        raise errors.NewMessage(last_message_id=last.id, at=last.created_at)
 
 
 def _approval(unit: Unit, effect: tables.Effect) -> tables.Approval | None:

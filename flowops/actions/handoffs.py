@@ -131,16 +131,26 @@ def stay(unit: Unit, handoff: tables.Handoff, *, lease: timedelta) -> None:
 
 
 def resolve(
-    unit: Unit, ref: str, outcome: Outcome, notes: str, duplicate_of: str | None = None, *, version: int | None = None
+    unit: Unit,
+    ref: str,
+    outcome: Outcome,
+    notes: str,
+    duplicate_of: str | None = None,
+    *,
+    version: int | None = None,
+    last_message_id: str | None = None,
 ) -> tables.Handoff:
     """Finish a case: its owner may, and a supervisor. `duplicate_of` names the other case of a duplicate.
 
-    Raises OpenEffects while an effect waits for a decision, and Invalid when a duplicate names no other case or
-    another outcome names one.
+    `last_message_id` is the last message they had read, empty when there was none, and NewMessage is raised for a
+    later one. Raises OpenEffects while an effect waits for a decision, and Invalid when a duplicate names no other
+    case or another outcome names one.
     """
     unit.actor.require(Permission.HANDOFFS_RESOLVE)
     handoff = unresolved(unit, ref, version)
     refuse_others(unit, handoff, supervisor_may=True)
+    if last_message_id is not None:
+        refuse_unread(unit, handoff, last_message_id)
     _refuse_open_effects(unit, handoff)
     handoff.duplicate_of = _original(unit, handoff, outcome, duplicate_of)
     sla.stop(unit, handoff)
@@ -274,6 +284,15 @@ def refuse_others(unit: Unit, handoff: tables.Handoff, *, supervisor_may: bool =
         _refuse_late(unit, handoff)
     elif not (supervisor_may and unit.actor.may(Permission.HANDOFFS_SUPERVISE)):
         raise errors.NotOwner(**owner(handoff))
+
+
+def refuse_unread(unit: Unit, handoff: tables.Handoff, read: str) -> None:
+    """Let nobody decide who has not read the last message; `read` is the id of the last they did. Raises NewMessage."""
+    message = tables.Message
+    query = select(message).where(message.handoff_id == handoff.id).order_by(message.position.desc()).limit(1)
+    last = unit.session.scalar(query)
+    if last is not None and last.id != read:
+        raise errors.NewMessage(last_message_id=last.id, at=last.created_at)
 
 
 def refuse_returned(unit: Unit, handoff: tables.Handoff) -> None:

@@ -23,8 +23,12 @@ def do(
     work: "Callable[[Unit], object]",
     typed: dict[str, str] | None = None,
     about: str = "",
+    then: Answer | None = None,
 ) -> Response:
-    """Run one action; when it refuses, say so above the case as it is now, with what was typed."""
+    """Run one action; when it refuses, say so above the case as it is now, with what was typed.
+
+    `then` is what to say above the case when it was done; without it, the browser is led back.
+    """
 
     def refused(error: errors.FlowOpsError, status: int) -> Response:
         with change.app.view(change.actor) as view:
@@ -34,7 +38,18 @@ def do(
             said = answer.with_content(said, about, error)
         return again(change, ref, said, status)
 
-    return change.lead(work, _back(change.request, ref), refused)
+    def done() -> Response:
+        return again(change, ref, then or answer.NONE, 200)
+
+    return change.lead(work, _back(change.request, ref), refused, done if then else None)
+
+
+def refuse_other_case(change: Change, ref: str, case_id: str) -> None:
+    """Raise Invalid for a text that was written in another case: nothing is worse than to send it to somebody else."""
+    with change.app.view(change.actor) as view:
+        if handoffs.get(view, ref).handoff.id != case_id:
+            reason = "This text was written in another case. Nothing was kept or sent; go back and copy it there."
+            raise errors.Invalid(reason=reason)
 
 
 def missing(change: Change, ref: str, wrong: dict[str, str], typed: dict[str, str]) -> Response:

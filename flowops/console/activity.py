@@ -26,6 +26,7 @@ VERBS = {
     "handoff.escalated": "escalated the case to a supervisor",
     "handoff.message_received": "added a message of the {role}",
     "handoff.draft_saved": "saved the draft, version {version}",
+    "handoff.draft_used": "proposed the saved draft, which is empty again",
     "handoff.risk_copied": "noted the assessed risk: {risk_level}",
     "sla.warned": "warned that the {clock} is nearly due",
     "sla.breached": "marked the {clock} as overdue",

@@ -8,10 +8,34 @@ from typing import Any
 from flowops import errors
 from flowops.console import wording
 
+# What people write, as against what they choose: field -> what to call it where its form is not shown.
+TEXTS = {
+    "reply": "Reply",
+    "subject": "Subject",
+    "note": "Note",
+    "message": "Message",
+    "notes": "Notes",
+    "duplicate_of": "Other case",
+    "assign": "Why somebody else",
+    "priority": "Why another priority",
+    "escalate": "Why it needs a supervisor",
+    "reopen": "Why again",
+    "decline": "Why not",
+    "review": "What is wrong with it",
+    "amount": "Amount",
+    "currency": "Currency",
+    "invoice_id": "Invoice",
+    "refund_reason": "Reason for the refund",
+    "reason": "Reason",
+}
+
 
 @dataclass(frozen=True)
 class Answer:
-    """A message above a form, what is wrong beside which field, and what was typed, so that it is not lost."""
+    """A message above a form, what is wrong beside which field, and what was typed, so that it is not lost.
+
+    Its page is made first: each form takes `again` what was typed in it, and what no form took, the message shows.
+    """
 
     title: str = ""
     text: str = ""
@@ -21,6 +45,35 @@ class Answer:
     difference: Sequence[Mapping[str, Any]] = ()
     theirs: Mapping[str, Any] = field(default_factory=dict)  # what somebody saved meanwhile: name, version, body
     content_sha256: Mapping[str, str] = field(default_factory=dict)  # effect -> what it would be approved as now
+    shown: set[str] = field(default_factory=set)  # the fields that stand on the page again
+    carried: set[str] = field(default_factory=set)  # those that the button to claim takes along
+
+    def again(self, name: str, otherwise: str = "") -> str:
+        """What was typed in a field, for the field to show it again."""
+        if name in self.typed:
+            self.shown.add(name)
+        return self.typed.get(name, otherwise)
+
+    def carry(self) -> dict[str, str]:
+        """Everything that was typed, for the button to claim, when some of it is text."""
+        if not self._texts:
+            return {}
+        self.carried.update(self._texts)
+        return {name: text for name, text in self.typed.items() if text}
+
+    @property
+    def left(self) -> dict[str, str]:
+        """The texts whose fields are not on the page, by their names."""
+        return {name: text for name, text in self._texts.items() if name not in self.shown}
+
+    @property
+    def is_kept(self) -> bool:
+        """Was something written, and will the next step find it?"""
+        return bool(self._texts) and self._texts.keys() <= self.shown | self.carried
+
+    @property
+    def _texts(self) -> dict[str, str]:
+        return {name: text for name, text in self.typed.items() if text.strip() and label(name)}
 
     @property
     def opens_resolve(self) -> bool:
@@ -31,17 +84,25 @@ class Answer:
 NONE = Answer()
 
 
+def label(name: str) -> str | None:
+    """What to call a text somebody wrote in a field; None for what is no text of theirs.
+
+    >>> label("note"), label("decline-eff_1"), label("outcome")
+    ('Note', 'Why not', None)
+    """
+    return TEXTS.get(name.partition("-")[0])
+
+
 def missing(fields: Mapping[str, str], typed: Mapping[str, str]) -> Answer:
     """Something was left out or is too long: `fields` says what is wrong with which."""
     return Answer("Not done — look at the form again", "Nothing was changed.", wrong=fields, typed=typed)
 
 
-def refusal(error: errors.FlowOpsError, label: str, now: datetime, typed: Mapping[str, str]) -> Answer:
+def refusal(error: errors.FlowOpsError, case: str, now: datetime, typed: Mapping[str, str]) -> Answer:
     """What to say when an action of a case refused."""
-    kept = " Your text is kept." if any(typed.get(name) for name in ("reply", "note", "notes")) else ""
-    title, text = _told(error, label, now)
+    title, text = _told(error, case, now)
     theirs = error.facts if isinstance(error, errors.DraftChanged) else {}
-    return Answer(title, text + kept, typed=typed, difference=error.facts.get("difference", ()), theirs=theirs)
+    return Answer(title, text, typed=typed, difference=error.facts.get("difference", ()), theirs=theirs)
 
 
 def plain(error: errors.FlowOpsError, typed: Mapping[str, str] | None = None) -> Answer:
@@ -50,14 +111,14 @@ def plain(error: errors.FlowOpsError, typed: Mapping[str, str] | None = None) ->
     return Answer(title, text, typed=typed or {})
 
 
-def _told(error: errors.FlowOpsError, label: str, now: datetime) -> tuple[str, str]:
+def _told(error: errors.FlowOpsError, case: str, now: datetime) -> tuple[str, str]:
     facts = error.facts
     match error:
         case errors.AlreadyClaimed():
             since = wording.ago(facts["claimed_at"], now)
             return (
                 f"Not claimed — {wording.first_name(facts['name'])} got there first.",
-                f"{label} was claimed {since}. Nothing was changed.",
+                f"{case} was claimed {since}. Nothing was changed.",
             )
         case errors.AlreadyResolved():
             when, outcome = facts["resolved_at"], wording.words(facts["outcome"])
@@ -79,7 +140,7 @@ def _told(error: errors.FlowOpsError, label: str, now: datetime) -> tuple[str, s
         case errors.NewMessage():
             return (
                 f"Somebody wrote again {wording.ago(facts['at'], now)}.",
-                "Nothing was approved. Read it before you decide.",
+                "Nothing was changed. Read it before you decide.",
             )
         case errors.ContentChanged():
             return "The records changed since this was shown.", "Nothing was approved. Look at the difference first."

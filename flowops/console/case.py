@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from flowops.console import written
+from flowops import errors
+from flowops.console import forms, written
 from flowops.console.answer import Answer
 from flowops.console.written import Written
 from flowops.domain import effects as effect_kinds
 from flowops.domain.access import Actor, Permission
+from flowops.domain.effects import Status as Effect
 from flowops.domain.handoffs import Status, Tier
 from flowops.queries import drafts, effects, handoffs, operators, sla
 
@@ -39,6 +41,7 @@ class Editor:
     version: int  # of the saved text it would replace
     is_saved: bool
     is_based_on_draft: bool
+    names_draft: bool  # to the assistant, as what it was made of
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Pane:
     names: dict[str, str]  # of the people the activity speaks of
     why: sla.Explanation
     colleagues: Sequence["tables.User"]
-    original: str | None  # the number of the case this one repeats
+    original: str | None  # the case this one repeats: its number, if the viewer may see it
     looks: Looks
     viewer: Actor
     now: datetime
@@ -110,17 +113,31 @@ class Pane:
         saved, machine = self.draft, self.written["draft"].artifact
         theirs = machine.content if machine else None
         subject, body = (saved.subject, saved.body) if saved else ("", "")
-        if "reply" in said.typed:
+        version, was_typed = saved.version if saved else 0, "reply" in said.typed
+        if was_typed:
             subject, body = said.typed.get("subject", ""), said.typed["reply"]
+            # Still the one it was written from, so that what was saved since is not overwritten unseen.
+            version = version if said.theirs else forms.number(said.typed.get("version", ""))
         elif self.looks.text == "assistant" and theirs:
             subject, body = theirs["subject"], theirs["body"]
+        is_based_on_draft = theirs is not None and written.is_based_on(body, theirs["body"])
         return Editor(
             subject,
             body,
-            version=saved.version if saved else 0,
+            version=version,
             is_saved=saved is not None and (saved.subject, saved.body) == (subject, body),
-            is_based_on_draft=theirs is not None and written.is_based_on(body, theirs["body"]),
+            is_based_on_draft=is_based_on_draft,
+            names_draft=machine is not None and said.typed.get("artifactId") == machine.id
+            if was_typed
+            else is_based_on_draft,
         )
+
+    def repeated(self, body: str) -> effects.Proposal | None:
+        """The newest reply that says the same and was sent, or still may be."""
+        alive = effect_kinds.OPEN | {Effect.APPROVED, Effect.EXECUTING, Effect.DONE}
+        text = forms.lines(body)
+        replies = (one for one in reversed(self.proposals) if one.effect.kind == "reply" and one.effect.status in alive)
+        return next((reply for reply in replies if reply.effect.params["body"] == text), None)
 
     def may_decide(self, proposal: effects.Proposal) -> bool:
         """Does the effect wait for a decision that the viewer's role can take?"""
@@ -132,7 +149,7 @@ class Pane:
         effect, me = proposal.effect, self.viewer.id
         runs = effect.execute_after is not None and effect.execute_after > self.now
         theirs = effect.proposed_by == me or me in {approval.user_id for approval in proposal.approvals}
-        is_due = effect.status is effect_kinds.Status.APPROVED and runs
+        is_due = effect.status is Effect.APPROVED and runs
         return is_due and (theirs or self.viewer.may(Permission.HANDOFFS_SUPERVISE))
 
     def own_rulings(self, proposal: effects.Proposal) -> list[dict[str, Any]]:
@@ -159,11 +176,19 @@ def read(view: "View", ref: str, looks: Looks) -> Pane:
         names=operators.names(view, spoken_of),
         why=sla.explain(view, handoff),
         colleagues=operators.colleagues(view, handoff.queue) if supervises else [],
-        original=handoffs.get(view, original).handoff.label if original else None,
+        original=_name(view, original) if original else None,
         looks=looks,
         viewer=view.viewer,
         now=view.now,
     )
+
+
+def _name(view: "View", ref: str) -> str:
+    """What to call another case: this one's reader need not see its queue."""
+    try:
+        return handoffs.get(view, ref).handoff.label
+    except errors.NotFound:
+        return "a case you cannot see"
 
 
 def _is_person(value: object) -> bool:

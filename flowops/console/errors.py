@@ -1,11 +1,14 @@
 """What goes wrong, as pages."""
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from urllib.parse import quote, urlencode
 
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -13,11 +16,14 @@ from starlette.routing import Match, Route
 
 from flowops import app as application
 from flowops import boundary, errors
-from flowops.console import render, session
+from flowops.console import forms, render, session
 from flowops.domain.access import PERMISSIONS, Permission, Role
 from flowops.queries import operators
 
+QUEUE = "/console"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 _TITLES = {
+    401: "Signed out",
     403: "Not allowed",
     404: "Not found",
     405: "Not possible",
@@ -28,10 +34,15 @@ _TITLES = {
 }
 
 
-def page(error: errors.FlowOpsError, advice: str = "") -> Response:
-    """The page that tells a visitor about an error, and perhaps what to do about it."""
+def page(
+    error: errors.FlowOpsError, advice: str = "", typed: Mapping[str, str] = NOTHING, way: str = QUEUE
+) -> Response:
+    """The page that tells a visitor about an error, and perhaps what to do about it.
+
+    It shows what was `typed`, to be copied, and leads on the `way` that is given.
+    """
     number = boundary.status(error)
-    made = _page(number, _TITLES.get(number, error.title), str(error), advice)
+    made = _page(number, _TITLES.get(number, error.title), str(error), advice, typed, way)
     if isinstance(error, errors.Unavailable):
         made.headers["Retry-After"] = "5"
     return made
@@ -46,22 +57,41 @@ def install(console: FastAPI) -> None:
     console.add_middleware(boundary.Boundary, answer=_unexpected)
 
 
-def _known(request: Request, error: Exception) -> Response:
+async def _known(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.FlowOpsError)
+    typed, way = await _typed(request), _way(request, error)
     if isinstance(error, errors.SignedOut):
-        return RedirectResponse(session.sign_in_page(request), 303)
-    return page(error)
+        sign_in = session.sign_in_page(way if request.method == "POST" else session.asked(request))
+        return page(error, typed=typed, way=sign_in) if typed else RedirectResponse(sign_in, 303)
+    return page(error, typed=typed, way=way)
 
 
-def _denied(request: Request, error: Exception) -> Response:
+async def _denied(request: Request, error: Exception) -> Response:
     """Whatever denied it, somebody tried what they may not: that is recorded before they are told."""
     assert isinstance(error, errors.Denied)
-    app = request.app.state.flowops
-    try:
-        session.record(request, app, error)
-        return page(error, _whom_to_ask(app, error) if isinstance(error, errors.NotPermitted) else "")
-    except errors.Unavailable as unavailable:
-        return page(unavailable)
+    typed, app = await _typed(request), request.app.state.flowops
+
+    def told() -> Response:
+        try:
+            session.record(request, app, error)
+            advice = _whom_to_ask(app, error) if isinstance(error, errors.NotPermitted) else ""
+            return page(error, advice, typed, _way(request, error))
+        except errors.Unavailable as unavailable:
+            return page(unavailable, typed=typed, way=_way(request, error))
+
+    return await run_in_threadpool(told)
+
+
+async def _typed(request: Request) -> Mapping[str, str]:
+    """What was written in a form that could not even be looked at; of a form of another site nothing is repeated."""
+    is_ours = session.is_ours(request, request.app.state.flowops)
+    return await forms.texts(request) if request.method == "POST" and is_ours else NOTHING
+
+
+def _way(request: Request, error: Exception) -> str:
+    """Where to go on: to the page a form stands on, if that can be there, and never to where the form was sent."""
+    was_sent = request.method == "POST" and not isinstance(error, errors.NotFound)
+    return _behind(request) if was_sent else QUEUE
 
 
 def _whom_to_ask(app: application.App, error: errors.NotPermitted) -> str:
@@ -99,10 +129,11 @@ def _behind(request: Request) -> str:
         query["case"] = case[1]
         path = f"/console/q/{view}/"
     routes: list[Route] = request.app.router.routes
-    while (path := path.rpartition("/")[0]) and path != "/console":
-        if any(route.matches({**request.scope, "path": path})[0] is Match.FULL for route in routes):
+    read = {**request.scope, "method": "GET"}
+    while (path := path.rpartition("/")[0]) and path != QUEUE:
+        if any(route.matches({**read, "path": path})[0] is Match.FULL for route in routes):
             return quote(path) + (f"?{urlencode(query)}" if query else "")
-    return "/console"
+    return QUEUE
 
 
 def _unexpected() -> Response:
@@ -110,6 +141,10 @@ def _unexpected() -> Response:
     return _page(500, "Something went wrong", text)
 
 
-def _page(number: int, title: str, text: str, advice: str = "") -> Response:
+def _page(
+    number: int, title: str, text: str, advice: str = "", typed: Mapping[str, str] = NOTHING, way: str = QUEUE
+) -> Response:
     request_id = structlog.contextvars.get_contextvars().get("request_id", "") if number >= 500 else ""
-    return render.html("error.html", number, title=title, text=text, advice=advice, request_id=request_id)
+    return render.html(
+        "error.html", number, title=title, text=text, advice=advice, request_id=request_id, typed=typed, way=way
+    )

@@ -9,10 +9,23 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from flowops import errors
+from flowops.console import answer
 
 _KIND = re.compile(r'application/x-www-form-urlencoded\s*(;\s*charset="?utf-8"?)?', re.IGNORECASE)
 
+CARRIED = "typed-"  # how the names of fields begin that a form takes along
 LONGEST = 20_000  # characters of a note, a reply or a reason
+# The fields of all forms that hold what people write.
+WRITTEN = {
+    "subject": "Subject",
+    "body": "Reply",
+    "text": "Text",
+    "notes": "Notes",
+    "reason": "Reason",
+    "duplicateOf": "Other case",
+    "amount": "Amount",
+    "invoiceId": "Invoice",
+}
 
 
 class Route(APIRoute):
@@ -46,6 +59,40 @@ def check(content_type: str, body: bytes) -> None:
         unquote_to_bytes(body.decode("ascii")).decode()
     except UnicodeDecodeError:
         raise errors.Invalid(reason="The form is not in UTF-8. Nothing was changed.") from None
+
+
+def number(text: str) -> int:
+    """The number a hidden field carries; 0 for anything else somebody sends.
+
+    >>> number("12"), number("-1"), number("9" * 5000)
+    (12, 0, 0)
+    """
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
+
+
+async def carried(request: Request) -> dict[str, str]:
+    """What a form takes along that was typed in others."""
+    sent = await request.form()
+    return {name.removeprefix(CARRIED): str(text) for name, text in sent.items() if name.startswith(CARRIED)}
+
+
+async def texts(request: Request) -> dict[str, str]:
+    """What people wrote in a form, by what to call it, each cut to the longest there can be.
+
+    Only fields known to hold such text: no password or token can be among them.
+    """
+    try:
+        check(request.headers.get("content-type", ""), await request.body())
+    except errors.Invalid:
+        return {}
+    sent = (await request.form()).multi_items()
+    named = ((_name(field), lines(str(text))[:LONGEST]) for field, text in sent)
+    return {name: text for name, text in named if name and text}
+
+
+def _name(field: str) -> str | None:
+    """What to call what somebody wrote in a field; None for everything else."""
+    return answer.label(field.removeprefix(CARRIED)) if field.startswith(CARRIED) else WRITTEN.get(field)
 
 
 def lines(text: str) -> str:

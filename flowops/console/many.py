@@ -81,10 +81,10 @@ def act(
 ) -> Response:
     """Do one thing with every selected case; each is a change of its own, so that one refusal stops no other."""
     listing = Listing.read(view, change.request.query_params)
-    typed = {"userId": user_id, "priority": priority, "outcome": outcome, "reason": reason.strip()}
+    typed = {"userId": user_id, "level": priority, "outcome": outcome, "reason": reason.strip()}
     wrong = _wrong(action, ids, typed)
     if wrong:
-        said = Answer(wrong, "Nothing was changed.")
+        said = Answer(wrong, "Nothing was changed.", typed=typed)
         return browse.page(change.app, change, listing, None, said, 422, picked=frozenset(ids))
     wanted = Action(action)
     results = bulk.act(change.app, change.actor, wanted, ids, _params(wanted, typed), change.key)
@@ -103,7 +103,7 @@ def _wrong(action: str, ids: Sequence[str], typed: Mapping[str, str]) -> str | N
     match Action(action):
         case Action.ASSIGN if not typed["userId"]:
             return "Choose a person."
-        case Action.PRIORITY if typed["priority"] not in set(Priority):
+        case Action.PRIORITY if typed["level"] not in set(Priority):
             return "Choose a priority."
         case Action.RESOLVE if typed["outcome"] not in set(Outcome) - {Outcome.DUPLICATE}:
             return "Choose an outcome."
@@ -117,7 +117,7 @@ def _params(action: Action, typed: Mapping[str, str]) -> dict[str, Any]:
         case Action.ASSIGN:
             return {"user_id": typed["userId"], "reason": typed["reason"] or None}
         case Action.PRIORITY:
-            return {"priority": Priority(typed["priority"]), "reason": typed["reason"]}
+            return {"priority": Priority(typed["level"]), "reason": typed["reason"]}
         case Action.ESCALATE:
             return {"reason": typed["reason"]}
         case Action.RESOLVE:

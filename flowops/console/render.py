@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 from fastapi.responses import HTMLResponse
 
-from flowops.console import activity, wording, written
+from flowops.console import activity, answer, wording, written
 from flowops.domain import times
 from flowops.domain.money import Money
 
@@ -49,6 +49,7 @@ _ENVIRONMENT.globals |= {
     "changes": written.changes,
     "clock": wording.clock,
     "describe": activity.describe,
+    "label": answer.label,
 }
 _ENVIRONMENT.filters |= {
     "ago": wording.ago,

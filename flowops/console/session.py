@@ -23,6 +23,7 @@ from flowops.queries import operators as people
 if TYPE_CHECKING:
     from flowops.storage.unit import Unit, View
 
+DONE = "flowops-done"  # the cookie with the key of the form that was done last
 _KEY = re.compile(r"[0-9a-f]{32}")
 Again = Callable[[errors.FlowOpsError, int], Response]
 _REFUSALS = (errors.Conflict, errors.Denied, errors.Invalid, errors.NotFound, errors.Unavailable)
@@ -57,22 +58,36 @@ class Change(Visit):
     key: str
     request_sha256: str
 
-    def lead(self, work: "Callable[[Unit], object]", to: str | None, again: Again) -> Response:
+    def lead(
+        self,
+        work: "Callable[[Unit], object]",
+        to: str | None,
+        again: Again,
+        then: Callable[[], Response] | None = None,
+    ) -> Response:
         """Do the work in one unit and lead on to the address `to` (None: to the one it gives); a repeat is only led on.
 
-        When it refuses, `again` makes the page that says so, and the next try is a first one. What was denied is
-        recorded. A form filled in anew after it was done is refused as well (IdempotencyMismatch).
+        `then` makes a page to be shown instead. When it refuses, `again` makes the page that says so, and the next try
+        is a first one. What was denied is recorded. A form filled in anew after it was done is refused as well
+        (IdempotencyMismatch).
         """
 
         def address(unit: "Unit") -> str:
             given = work(unit)
             return to or str(given)
 
-        return self._once(address, lambda given: RedirectResponse(given, 303), again)
+        return self._once(address, lambda given: then() if then else self._led(given), again)
 
     def reveal(self, work: "Callable[[Unit], str]", show: Callable[[str], Response], again: Again) -> Response:
         """The same, to `show` the secret that the work gives; a repeat is refused (SecretAlreadyShown)."""
         return self._once(work, show, again, is_secret=True)
+
+    def _led(self, to: str) -> Response:
+        response = RedirectResponse(to, 303)
+        # For our script, which keeps what was typed until it knows that the form which held it was done.
+        key = self.key.removeprefix("form:")
+        response.set_cookie(DONE, key, path="/console", secure=_is_https(self.app), samesite="strict")
+        return response
 
     def _once(
         self, work: "Callable[[Unit], str]", show: Callable[[str], Response], again: Again, *, is_secret: bool = False
@@ -180,10 +195,14 @@ def refuse_foreign(request: Request, app: application.App) -> None:
     Sec-Fetch-Site cannot be forged by a page, and every current browser sends it. Where it is missing, Origin must
     name our own address. A request with neither is refused. (OWASP: Cross-Site Request Forgery Prevention.)
     """
-    site = request.headers.get("sec-fetch-site")
-    ours = site == "same-origin" if site is not None else request.headers.get("origin") == app.settings.origin
-    if not ours:
+    if not is_ours(request, app):
         raise errors.ForeignForm()
+
+
+def is_ours(request: Request, app: application.App) -> bool:
+    """Does the browser say that a page of ours sent this?"""
+    site = request.headers.get("sec-fetch-site")
+    return site == "same-origin" if site is not None else request.headers.get("origin") == app.settings.origin
 
 
 def begin(response: Response, app: application.App, secret: str) -> None:
@@ -218,12 +237,14 @@ def way_back(path: str) -> str:
     return path if inside and path.isprintable() and "\\" not in path and "//" not in path else "/console"
 
 
-def sign_in_page(request: Request) -> str:
-    """The address of the sign-in page that leads back to what was asked for."""
-    if request.method != "GET":
-        return "/console/login"
-    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return f"/console/login?next={quote(asked)}"
+def asked(request: Request) -> str:
+    """The page that was asked for."""
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def sign_in_page(wanted: str) -> str:
+    """The address of the sign-in page that leads on to a page."""
+    return f"/console/login?next={quote(wanted)}"
 
 
 def reader(request: Request, app: application.App) -> "Callable[[View], Actor | None]":

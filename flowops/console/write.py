@@ -1,13 +1,13 @@
 """What a person writes in a case: notes, messages that came another way, a reply in work, and what they propose."""
 
 import re
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response
 
-from flowops import errors
 from flowops.actions import conversation, effects
 from flowops.console import acting, forms
 from flowops.console.session import Change, changes
@@ -27,6 +27,25 @@ Written = Annotated[str, Form()]
 SUBJECT = 200  # characters
 
 
+@dataclass(frozen=True)
+class Text:
+    """A text for the customer as the editor sends it: from which case, saved version and draft of the assistant."""
+
+    case_id: Annotated[str, Form(alias="caseId")] = ""
+    subject: Written = ""
+    body: Written = ""
+    version: Written = ""
+    artifact_id: Annotated[str, Form(alias="artifactId")] = ""
+
+    @property
+    def typed(self) -> dict[str, str]:
+        """What the editor shows again when it was refused."""
+        return {"subject": self.subject, "reply": self.body, "version": self.version, "artifactId": self.artifact_id}
+
+
+Editor = Annotated[Text, Depends()]
+
+
 @router.post("/note")
 def note(change: Worker, ref: str, text: Written = "") -> Response:
     """Write an internal note."""
@@ -41,52 +60,39 @@ def note(change: Worker, ref: str, text: Written = "") -> Response:
 @router.post("/message")
 def message(change: Worker, ref: str, role: Written = "", text: Written = "") -> Response:
     """Add what the customer or a third party wrote or said another way."""
+    typed = {"message": text, "role": role}
     wrong = forms.unfit(text, "Write something first.") if role in {"customer", "third_party"} else "Choose who."
     if wrong:
-        return acting.missing(change, ref, {"message": wrong}, {"message": text})
+        return acting.missing(change, ref, {"message": wrong}, typed)
     lease = change.app.settings.claim_lease
 
     def work(unit: "Unit") -> None:
         said = Message.model_validate({"role": role, "text": forms.lines(text), "at": unit.now})
         conversation.receive(unit, ref, said, lease=lease)
 
-    return acting.do(change, ref, work, {"message": text})
+    return acting.do(change, ref, work, typed)
 
 
 @router.post("/draft")
-def draft(
-    change: Worker,
-    ref: str,
-    case_id: Annotated[str, Form(alias="caseId")] = "",
-    subject: Written = "",
-    body: Written = "",
-    version: Written = "",
-) -> Response:
+def draft(change: Worker, ref: str, text: Editor) -> Response:
     """Keep the text as far as it is."""
-    typed = {"reply": body, "subject": subject}
-    if wrong := _unfit(change, ref, case_id, typed, needs_text=False):
-        return acting.missing(change, ref, wrong, typed)
-    seen = int(version) if re.fullmatch("[0-9]{1,9}", version) else 0
-    lease = change.app.settings.claim_lease
-    text, line = forms.lines(body), _line(subject)
-    return acting.do(change, ref, lambda unit: conversation.save_draft(unit, ref, line, text, seen, lease=lease), typed)
+    if wrong := _unfit(change, ref, text, needs_body=False):
+        return acting.missing(change, ref, wrong, text.typed)
+    seen, lease = forms.number(text.version), change.app.settings.claim_lease
+
+    def work(unit: "Unit") -> None:
+        conversation.save_draft(unit, ref, _line(text.subject), forms.lines(text.body), seen, lease=lease)
+
+    return acting.do(change, ref, work, text.typed)
 
 
 @router.post("/reply")
-def reply(
-    change: Proposer,
-    ref: str,
-    case_id: Annotated[str, Form(alias="caseId")] = "",
-    subject: Written = "",
-    body: Written = "",
-    artifact_id: Annotated[str, Form(alias="artifactId")] = "",
-) -> Response:
+def reply(change: Proposer, ref: str, text: Editor) -> Response:
     """Propose an answer to the customer; it is sent once it is approved."""
-    typed = {"reply": body, "subject": subject}
-    if wrong := _unfit(change, ref, case_id, typed, needs_text=True):
-        return acting.missing(change, ref, wrong, typed)
-    params = {"body": forms.lines(body), "subject": _line(subject), "artifactId": artifact_id}
-    return _propose(change, ref, "reply", {name: value for name, value in params.items() if value}, typed)
+    if wrong := _unfit(change, ref, text, needs_body=True):
+        return acting.missing(change, ref, wrong, text.typed)
+    params = {"body": forms.lines(text.body), "subject": _line(text.subject), "artifactId": text.artifact_id}
+    return _propose(change, ref, "reply", {name: value for name, value in params.items() if value}, text.typed)
 
 
 @router.post("/refund")
@@ -123,21 +129,12 @@ def _propose(change: Change, ref: str, kind: str, params: dict[str, Any], typed:
     return acting.do(change, ref, work, typed)
 
 
-def _unfit(change: Change, ref: str, case_id: str, typed: dict[str, str], *, needs_text: bool) -> dict[str, str]:
-    """What is wrong with a text for the customer, by field.
-
-    Raises Invalid for one that was written in another case: nothing is worse than to send it to somebody else.
-    """
-    with change.app.view(change.actor) as view:
-        if handoffs.get(view, ref).handoff.id != case_id:
-            reason = "This text was written in another case. Nothing was kept or sent; go back and copy it there."
-            raise errors.Invalid(reason=reason)
-    body = typed["reply"]
-    wrong = forms.unfit(body, "Write something first.") if needs_text or body.strip() else None
+def _unfit(change: Change, ref: str, text: Text, *, needs_body: bool) -> dict[str, str]:
+    """What is wrong with a text for the customer, by field; raises Invalid for one that was written in another case."""
+    acting.refuse_other_case(change, ref, text.case_id)
+    wrong = forms.unfit(text.body, "Write something first.") if needs_body or text.body.strip() else None
     found = {"reply": wrong} if wrong else {}
-    return found | (
-        {"subject": f"{SUBJECT} characters are the most."} if len(_line(typed["subject"])) > SUBJECT else {}
-    )
+    return found | ({"subject": f"{SUBJECT} characters are the most."} if len(_line(text.subject)) > SUBJECT else {})
 
 
 def _line(text: str) -> str:

@@ -15,7 +15,7 @@ from flowops.domain.handoffs import Status
 from flowops.queries import drafts
 from flowops.queries import handoffs as answers
 from flowops.storage import tables
-from tests import cases, verbs
+from tests import cases, verbs, world
 from tests.conftest import Clock
 from tests.verbs import LEASE
 
@@ -162,3 +162,26 @@ def test_two_saves_at_once_do_not_both_succeed(app: App, ada: Actor, case: str) 
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(save, range(4))) == 1
+
+
+def test_a_draft_that_was_proposed_as_it_stands_is_empty_again(app: App, clock: Clock, ada: Actor, case: str) -> None:
+    verbs.claim(app, ada, case)
+    verbs.draft(app, ada, case, "Dear Ada.")
+    reply = {"subject": "Your invoice", "body": "Dear Ada."}
+    for other in ({"body": "Dear Ada."}, reply | {"body": "Dear Ada!"}):
+        world.propose(app, ada, case, "reply", other)
+        assert read_draft(app, case) == ("Your invoice", "Dear Ada.", 1)
+    clock.forward(minutes=1)
+    world.propose(app, ada, case, "reply", reply)
+    assert read_draft(app, case) == ("", "", 2)
+    assert "handoff.draft_used" in verbs.happened(app, case)
+    with pytest.raises(errors.DraftChanged):
+        verbs.draft(app, ada, case, "Dear Ada, again.", 1)
+    verbs.draft(app, ada, case, "Dear Ada, again.", 2)
+
+
+def read_draft(app: App, case: str) -> tuple[str, str, int]:
+    with app.view() as view:
+        draft = drafts.get(view, case)
+    assert draft
+    return draft.subject, draft.body, draft.version

@@ -79,6 +79,20 @@ def test_only_the_owner_or_a_supervisor_resolves(app: App, ada: Actor, bob: Acto
     assert (handoff.claimed_by, handoff.resolved_by) == (ada.id, boss.id)
 
 
+def test_a_case_is_resolved_by_who_has_read_its_last_message(app: App, ada: Actor, case: str) -> None:
+    silent = cases.case(app, ada, messages=()).id
+    with app.view() as view:
+        last = answers.get(view, case).messages[-1].id
+    for each in (case, silent):
+        verbs.claim(app, ada, each)
+    for read in ("", "msg_before"):
+        with app.unit(ada) as unit, pytest.raises(errors.NewMessage):
+            handoffs.resolve(unit, case, Outcome.ANSWERED, "", last_message_id=read)
+    with app.unit(ada) as unit:
+        handoffs.resolve(unit, case, Outcome.ANSWERED, "", last_message_id=last)
+        handoffs.resolve(unit, silent, Outcome.ANSWERED, "", last_message_id="")
+
+
 def test_a_case_with_an_undecided_effect_cannot_be_resolved(app: App, ada: Actor) -> None:
     case = cases.case(app, ada, kind="refund", params=cases.refund()).id
     verbs.claim(app, ada, case)

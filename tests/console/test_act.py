@@ -85,7 +85,7 @@ def test_text_written_under_a_claim_that_ended_is_kept(app: App, ada: Visitor, r
         answer = ada.send(f"/case/{ref}/{verb}", form)
         assert answer.status_code == 409
         assert "Your claim ended at 12:15 UTC." in answer.text
-        assert "Nothing was sent or changed. Your text is kept." in answer.text
+        assert "Your text is kept. Nothing was sent or changed." in answer.text
         assert "kept words" in answer.text
         assert "Claim again" in answer.text
     assert read(app, ref).notes == []
@@ -93,7 +93,7 @@ def test_text_written_under_a_claim_that_ended_is_kept(app: App, ada: Visitor, r
 
 def test_a_case_is_resolved_with_outcome_and_notes(app: App, ada: Visitor, ref: str) -> None:
     ada.post(f"/case/{ref}/claim")
-    answer = ada.post(f"/case/{ref}/resolve", outcome="answered", notes="Called\r\nher.")
+    answer = ada.resolve(ref, outcome="answered", notes="Called\r\nher.")
     assert answer.status_code == 303
     handoff = read(app, ref).handoff
     assert (handoff.status, handoff.outcome, handoff.outcome_notes) == ("resolved", "answered", "Called\nher.")
@@ -104,19 +104,33 @@ def test_a_case_is_resolved_with_outcome_and_notes(app: App, ada: Visitor, ref: 
     assert "Already resolved by Ada at 12:00 UTC (answered)." in again.text
 
 
-def test_a_case_that_changed_meanwhile_is_not_resolved_and_the_notes_are_kept(
-    app: App, ada: Visitor, priya: Visitor, ref: str
+def test_a_case_is_not_resolved_while_a_message_is_unread_and_the_notes_are_kept(
+    app: App, ada: Visitor, priya: Visitor, ref: str, clock: Clock
 ) -> None:
     ada.post(f"/case/{ref}/claim")
-    seen = re.search(r'name="version" value="(\d+)"', ada.get(f"/case/{ref}").text)
-    assert seen
-    priya.post(f"/case/{ref}/note", text="Wait, look at this first.")
-    answer = ada.post(f"/case/{ref}/resolve", outcome="answered", notes="my words", version=seen[1])
-    assert answer.status_code == 412
-    assert "The case changed while you looked at it." in answer.text
-    assert "my words" in answer.text
-    assert "Wait, look at this first." in answer.text
+    seen = read(app, ref).messages[-1].id
+    priya.post(f"/case/{ref}/message", role="customer", text="Wait, it happened again.")
+    clock.forward(seconds=20)
+    for last in (seen, ""):
+        answer = ada.post(f"/case/{ref}/resolve", outcome="answered", notes="my words", lastMessageId=last)
+        assert answer.status_code == 409
+        assert "Somebody wrote again 20 s ago." in answer.text
+        assert "Nothing was changed. Read it before you decide." in answer.text
+        assert "my words</textarea>" in answer.text
+        assert "Wait, it happened again." in answer.text
     assert read(app, ref).handoff.status == "claimed"
+    assert ada.resolve(ref, outcome="answered", notes="my words").status_code == 303
+
+
+def test_what_changed_but_nobody_wrote_does_not_keep_a_case_open(
+    app: App, ada: Visitor, priya: Visitor, ref: str
+) -> None:
+    """A reply that left while its writer chose an outcome, for instance."""
+    ada.post(f"/case/{ref}/claim")
+    page, before = ada.get(f"/case/{ref}").text, read(app, ref).handoff.version
+    priya.post(f"/case/{ref}/note", text="I looked at it too.")
+    assert read(app, ref).handoff.version > before
+    assert ada.resolve(ref, page, outcome="answered").status_code == 303
 
 
 def test_what_is_wrong_with_a_form_is_said_beside_the_field(app: App, ada: Visitor, ref: str) -> None:
@@ -145,11 +159,11 @@ def test_what_is_wrong_with_a_form_is_said_beside_the_field(app: App, ada: Visit
 def test_a_duplicate_names_the_case_it_repeats(app: App, ada: Visitor, ref: str) -> None:
     other = cases.case(app, world.service(app, "other")).label
     ada.post(f"/case/{ref}/claim")
-    unknown = ada.post(f"/case/{ref}/resolve", outcome="duplicate", duplicateOf="H-999", notes="my words")
+    unknown = ada.resolve(ref, outcome="duplicate", duplicateOf="H-999", notes="my words")
     assert unknown.status_code == 404
     assert "There is no handoff H-999" in unknown.text
     assert "my words" in unknown.text
-    assert ada.post(f"/case/{ref}/resolve", outcome="duplicate", duplicateOf=f" {other} ").status_code == 303
+    assert ada.resolve(ref, outcome="duplicate", duplicateOf=f" {other} ").status_code == 303
     assert f"duplicate of {other}" in ada.get(f"/case/{ref}").text
 
 
@@ -232,7 +246,7 @@ def test_an_effect_is_declined_with_a_reason(app: App, sign_in: SignIn) -> None:
 def test_open_effects_keep_a_case_open(app: App, ada: Visitor) -> None:
     ref = label_of(app, refund(app))
     ada.post(f"/case/{ref}/claim")
-    answer = ada.post(f"/case/{ref}/resolve", outcome="approved", notes="done")
+    answer = ada.resolve(ref, outcome="approved", notes="done")
     assert answer.status_code == 409
     assert "approve or decline them first" in answer.text
 

@@ -39,7 +39,7 @@ def test_each_view_shows_its_cases_and_the_rail_counts_them(app: App, ada: Visit
     for handoff in (mine, done):
         with app.unit(ada.actor) as unit:
             ownership.claim(unit, handoff.id, lease=lease)
-    ada.post(f"/case/{done.label}/resolve", outcome="other")
+    ada.resolve(done.label, outcome="other")
     shown = {view: labels(ada.get(f"/q/{view}").text) for view in ("mine", "needs-a-person", "unassigned", "all")}
     assert {view: set(rows) for view, rows in shown.items()} == {
         "mine": {mine.label},

@@ -4,13 +4,15 @@ from collections.abc import Callable
 
 import pytest
 
-from flowops.actions import artifacts, conversation
+from flowops.actions import artifacts, conversation, ownership
+from flowops.actions import handoffs as actions
 from flowops.ai import context, generator
 from flowops.app import App
 from flowops.console import case
 from flowops.domain import artifacts as kinds
 from flowops.domain.access import ASSISTANT, SYSTEM
 from flowops.domain.artifacts import Status
+from flowops.domain.handoffs import Outcome
 from flowops.queries import handoffs
 from flowops.storage import tables
 from tests import cases, world
@@ -131,3 +133,19 @@ def test_a_long_activity_shows_the_newest_and_says_where_the_rest_is(
     assert rest in page
     assert page.count("added a note") == 200
     assert "opened the case" not in page
+
+
+def test_a_duplicate_is_readable_for_those_who_may_not_see_the_case_it_repeats(
+    app: App, sign_in: Callable[..., Visitor], handoff: tables.Handoff
+) -> None:
+    lou = cases.person(app, "Lou", queues=("default", "vault"))
+    hidden = cases.case(app, world.service(app, "other"), queue="vault", title="Secret matter")
+    with app.unit(lou) as unit:
+        ownership.claim(unit, handoff.id, lease=app.settings.claim_lease)
+        actions.resolve(unit, handoff.id, Outcome.DUPLICATE, "Same charge.", hidden.label)
+    answer = sign_in("Ada").get(f"/case/{handoff.label}")
+    assert answer.status_code == 200
+    assert "duplicate of a case you cannot see. Same charge." in answer.text
+    assert hidden.label not in answer.text
+    both = sign_in("Bo", queues=("default", "vault")).get(f"/case/{handoff.label}")
+    assert f"duplicate of {hidden.label}. Same charge." in both.text

@@ -69,15 +69,6 @@ def test_every_address_that_takes_a_form_checks_it(app: App) -> None:
     assert all(isinstance(context.route, forms.Route) for context in takers)
 
 
-def test_a_version_nobody_gave_is_not_looked_at(app: App, sign_in: Callable[..., Visitor]) -> None:
-    ref = cases.case(app, world.service(app)).label
-    ada = sign_in("Ada")
-    ada.post(f"/case/{ref}/claim")
-    assert ada.post(f"/case/{ref}/resolve", outcome="answered", version="9" * 5000).status_code == 303
-    with app.view(SYSTEM) as view:
-        assert handoffs.get(view, ref).handoff.status == "resolved"
-
-
 @pytest.fixture
 def ada(sign_in: Callable[..., Visitor]) -> Visitor:
     return sign_in("Ada")

@@ -1,5 +1,6 @@
 """What keeps a form from being sent by anybody else, and a page from who may not see it."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -82,9 +83,65 @@ def test_not_even_sign_in_forms_are_taken_from_another_site(stranger: Visitor) -
 
 
 def test_a_form_of_a_session_that_ended_leads_to_the_sign_in_page(app: App, stranger: Visitor, ref: str) -> None:
-    answer = stranger.client.post(f"/console/case/{ref}/claim", headers=SAME)
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/console/login")
+    answer = stranger.client.post(f"/console/case/{ref}/claim?in=mine", headers=SAME)
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/console/login?next=/console/q/mine%3Fcase%3D{ref}")
     assert status(app, ref) == "pending"
+
+
+SECRETS = {"csrf": "c5" * 32, "key": "d6" * 16, "password": "hunter22", "current": "hunter23", "other": "unknown"}
+FORMS = [
+    ("note", {"text": "my <b>words</b>"}, ["my &lt;b&gt;words&lt;/b&gt;"]),
+    ("reply", {"subject": "my subject", "body": "my\r\nwords"}, ["my subject", "my\nwords"]),
+    (
+        "claim",
+        {"typed-reply": "my words", "typed-decline-eff_1": "my reason", "typed-x": "unknown"},
+        ["my words", "my reason"],
+    ),
+    ("refund", {"amount": "49.00", "invoiceId": "inv_1", "reason": "x" * 30_000}, ["49.00", "inv_1", "x" * 20_000]),
+]
+
+
+@pytest.mark.parametrize(("verb", "form", "shown"), FORMS)
+def test_what_was_written_under_another_session_is_shown_once_more(
+    app: App,
+    sign_in: Callable[..., Visitor],
+    stranger: Visitor,
+    ref: str,
+    verb: str,
+    form: dict[str, str],
+    shown: list[str],
+) -> None:
+    """Signed out, or signed in again: the form carries the token of a session that is over."""
+    gone = stranger.client.post(f"/console/case/{ref}/{verb}?in=mine", data=SECRETS | form, headers=SAME)
+    renewed = sign_in("Ada").send(f"/case/{ref}/{verb}", SECRETS | form)
+    for answer, number, way in (
+        (gone, 401, f"/console/login?next=/console/q/mine%3Fcase%3D{ref}"),
+        (renewed, 403, f"/console/case/{ref}"),
+    ):
+        assert answer.status_code == number
+        assert re.findall(r"<textarea [^>]*readonly>([^<]*)</textarea>", answer.text) == shown
+        assert f'href="{way}"' in answer.text
+        assert [secret for secret in (*SECRETS.values(), "unknown") if secret in answer.text] == []
+    assert status(app, ref) == "pending"
+
+
+def test_what_another_site_sends_is_not_repeated(sign_in: Callable[..., Visitor], stranger: Visitor, ref: str) -> None:
+    for who in (sign_in("Ada"), stranger):
+        for headers in FOREIGN:
+            for verb, form, _ in FORMS:
+                answer = who.send(f"/case/{ref}/{verb}", form, headers)
+                assert answer.status_code == 403
+                assert "<textarea" not in answer.text
+    assert "<textarea" not in stranger.get(f"/case/{ref}/nowhere?text=words").text
+
+
+def test_what_cannot_be_done_with_a_case_one_does_not_see_loses_no_text(
+    app: App, sign_in: Callable[..., Visitor]
+) -> None:
+    hidden = cases.case(app, cases.person(app, "bot", Role.SERVICE, ("vault",)), queue="vault")
+    answer = sign_in("Ada").post(f"/case/{hidden.label}/note", text="my words")
+    assert answer.status_code == 404
+    assert "my words</textarea>" in answer.text
 
 
 def test_a_bearer_token_opens_no_page(app: App, stranger: Visitor) -> None:

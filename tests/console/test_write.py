@@ -68,6 +68,23 @@ def test_a_draft_is_kept_and_shown_again_and_a_second_writer_sees_both_texts(
     assert ada.send(f"/case/{mine.label}/draft", again | {"body": "Dear Grace,\nwe checked."}).status_code == 303
 
 
+def test_a_text_that_was_proposed_is_not_offered_again_and_the_same_text_is_warned_of(
+    app: App, ada: Visitor, mine: tables.Handoff
+) -> None:
+    form = {"caseId": mine.id, "subject": "Your invoices", "body": "Dear Grace,\r\nwe checked."}
+    warning = "This very text is proposed already."
+    assert ada.send(f"/case/{mine.label}/draft", form | {"version": "0"}).status_code == 303
+    page = ada.get(f"/case/{mine.label}").text
+    assert "we checked.</textarea>" in page
+    assert warning not in page
+    assert ada.send(f"/case/{mine.label}/reply", form).status_code == 303
+    page = ada.get(f"/case/{mine.label}").text
+    assert "we checked.</textarea>" not in page
+    assert "proposed the saved draft, which is empty again" in page
+    assert ada.send(f"/case/{mine.label}/draft", form | {"version": "2"}).status_code == 303
+    assert warning in ada.get(f"/case/{mine.label}").text
+
+
 def test_a_refund_is_proposed_in_whole_minor_units_or_not_at_all(app: App, ada: Visitor, mine: tables.Handoff) -> None:
     form = {"currency": "EUR", "invoiceId": "inv_123", "reason": "charged twice"}
     for amount in ("", "1.234", "-3", "0", "many"):

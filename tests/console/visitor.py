@@ -35,6 +35,12 @@ class Visitor:
         token = {"csrf": self.csrf(), "key": secrets.token_hex(16)} if self.actor is not None else {}
         return self.client.post(f"/console{path}", data=token | dict(form), headers=headers)
 
+    def resolve(self, ref: str, page: str = "", **form: str) -> httpx.Response:
+        """Send the form that finishes a case, with what it carries on the page, which is the case's as it is now."""
+        found = re.search(r'/resolve"(.*?)</form>', page or self.get(f"/case/{ref}").text, re.DOTALL)
+        carried = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', found[1])) if found else {}
+        return self.send(f"/case/{ref}/resolve", carried | form)
+
     def csrf(self) -> str:
         """The token of the session, read from a page once."""
         session = self.client.cookies["flowops"]

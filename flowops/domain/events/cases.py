@@ -202,6 +202,15 @@ class DraftSaved(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DraftUsed(Event):
+    """The saved text was proposed as a reply, so the draft is empty again."""
+
+    name: ClassVar[str] = "handoff.draft_used"
+    handoff_id: str
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RiskCopied(Event):
     """What the assistant last said of a case's risk was copied to where the queue is sorted by it."""
 
