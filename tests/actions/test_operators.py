@@ -34,7 +34,8 @@ def by_session(app: App, secret: str) -> Actor | None:
 
 def sign_in(app: App, email: str = "ada@example.com", password: str = PASSWORD) -> str:
     with app.view() as view:
-        user_id = known.by_password(view, email, password)
+        claimant = known.claimant(view, email)
+    user_id = known.verify(claimant, password)
     with app.unit(SYSTEM) as unit:
         return operators.sign_in(unit, user_id)
 

@@ -1,13 +1,17 @@
 """Signing in and out."""
 
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import QueuePool
 
 from flowops import settings as configuration
 from flowops.actions import operators
 from flowops.app import App, build
 from flowops.domain.access import SYSTEM, Role
+from flowops.queries import operators as known
 from tests import live
 from tests.conftest import Clock
 from tests.console.visitor import SAME, Visitor
@@ -72,6 +76,38 @@ def test_after_ten_wrong_tries_an_address_waits_and_is_told_how_long(stranger: V
     assert "Nothing was checked. Again in" in answer.text
 
 
+def test_of_many_wrong_passwords_at_once_ten_are_checked(stranger: Visitor, ada: str) -> None:
+    with ThreadPoolExecutor(30) as threads:
+        sent = [
+            threads.submit(stranger.post, "/login", email="ada@example.com", password=f"wrong {n}") for n in range(30)
+        ]
+    assert Counter(each.result().status_code for each in sent) == {401: 10, 429: 20}
+
+
+def test_who_signs_in_often_is_not_taken_for_somebody_who_guesses(stranger: Visitor, ada: str) -> None:
+    for _ in range(12):
+        assert stranger.post("/login", email="ada@example.com", password=PASSWORD).status_code == 303
+
+
+def test_passwords_are_verified_two_at_a_time_and_hold_no_connection(app: App, stranger: Visitor, ada: str) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        with known.VERIFYING, known.VERIFYING:
+            third = threads.submit(stranger.post, "/login", email="ada@example.com", password=PASSWORD)
+            with pytest.raises(TimeoutError):
+                third.result(0.5)
+            pool = app.database.engine.pool
+            assert isinstance(pool, QueuePool)
+            assert pool.checkedout() == 0
+        assert third.result().status_code == 303
+
+
+def test_what_is_too_long_to_be_right_is_not_checked(stranger: Visitor, ada: str) -> None:
+    for form in ({"email": "a" * 320 + "@"}, {"password": "a" * 1001}):
+        answer = stranger.send("/login", {"email": "ada@example.com", "password": PASSWORD} | form)
+        assert answer.status_code == 422
+        assert "that long." in answer.text
+
+
 def test_opening_a_link_does_not_use_it_up_and_it_works_once(stranger: Visitor, link: str) -> None:
     for _ in range(3):
         assert "It is used up when you press the button" in stranger.get(f"/link/{link}").text
@@ -85,8 +121,10 @@ def test_opening_a_link_does_not_use_it_up_and_it_works_once(stranger: Visitor, 
 def test_a_link_stays_out_of_the_log(app: App, link: str) -> None:
     with live.in_process(app) as api, live.log() as logged:
         assert api.get(f"/console/link/{link}").status_code == 200
+        assert api.get(f"/console/link/{link}/").status_code == 404
         assert api.post(f"/console/link/{link}", headers=SAME).status_code == 303
-    assert [line["path"] for line in logged if line["event"] == "request"] == ["/console/link/***"] * 2
+    paths = [line["path"] for line in logged if line["event"] == "request"]
+    assert paths == ["/console/link/***", "/console/link/***/", "/console/link/***"]
     assert link not in str(logged)
 
 
