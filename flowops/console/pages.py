@@ -48,7 +48,7 @@ def routes(app: application.App) -> list[BaseRoute]:
 
 def console(app: application.App) -> FastAPI:
     """The console alone."""
-    made = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    made = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     made.state.flowops = app
     made.include_router(sign_in.router)
     made.include_router(browse.router)
