@@ -32,6 +32,17 @@ class Proposal:
     proposer: tables.User | None
     difference: list[dict[str, str]] | None
 
+    @property
+    def recipient(self) -> str | None:
+        """The address a reply goes to, that of the customer's account; None while the records know no account."""
+        account = self.facts.records.account
+        return account.email if account else None
+
+    @property
+    def subject(self) -> str:
+        """What a reply is headed with: its own subject, or else that of the case."""
+        return self.effect.params.get("subject") or self.facts.asked.subject
+
 
 @dataclass(frozen=True)
 class Answer:
