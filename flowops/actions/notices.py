@@ -53,7 +53,11 @@ def notify(unit: Unit, user_id: str, handoff_id: str, about: About, origin: str)
     )
     unit.enqueue(
         jobs.SendMail(
-            recipient=address, mail_subject=notice.subject, body=notice.body(origin), idempotency_key=new_id("mail")
+            recipient=address,
+            mail_subject=notice.subject,
+            body=notice.body(origin),
+            idempotency_key=f"{handoff.id}/{new_id('mail')}",
+            handoff_id=handoff.id,
         )
     )
 

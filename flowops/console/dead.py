@@ -135,6 +135,7 @@ def _job(app: application.App, visit: Visit, job_id: str, said: Answer = answer.
             answer=said,
             letter=_letter(history.job, tries, unit.now),
             history=history,
+            key=jobs.key(history.job, is_foreign=history.is_foreign),
             **rail.read(unit.view, visit, app.settings, "dead"),
         )
 
