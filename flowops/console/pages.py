@@ -11,6 +11,7 @@ from flowops import app as application
 from flowops import errors
 from flowops.console import (
     access_tokens,
+    approvals,
     ask,
     browse,
     dashboard,
@@ -23,6 +24,7 @@ from flowops.console import (
     people,
     render,
     sign_in,
+    versions,
     write,
 )
 from flowops.console import errors as pages
@@ -53,7 +55,7 @@ def console(app: application.App) -> FastAPI:
     made.include_router(sign_in.router)
     made.include_router(browse.router)
     made.include_router(dashboard.router)
-    for module in (many, own, write, ask, decide, dead, mailbox, people, access_tokens, me):
+    for module in (many, own, write, ask, decide, versions, approvals, dead, mailbox, people, access_tokens, me):
         made.include_router(module.router)
     made.add_api_route("/static/{digest}/{name:path}", _asset, dependencies=[PUBLIC])
     pages.install(made)

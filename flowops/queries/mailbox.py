@@ -14,7 +14,7 @@ from flowops.storage.unit import View
 
 
 def mails(view: View, cursor: str | None = None, limit: int = 50) -> Page[tables.SandboxMail]:
-    """Mails the viewer may see, newest first; a cursor is the key of the last one shown, Invalid for one that is none."""
+    """Mails the viewer may see, newest first; a cursor is the key of the last one shown. Invalid when it is none."""
     mail = tables.SandboxMail
     query = select(mail).where(_visible(view)).order_by(mail.at.desc(), mail.key).limit(limit + 1)
     if cursor is not None:
