@@ -55,7 +55,8 @@ def console(app: application.App) -> FastAPI:
     made.include_router(sign_in.router)
     made.include_router(browse.router)
     made.include_router(dashboard.router)
-    for module in (many, own, write, ask, decide, versions, approvals, dead, mailbox, people, access_tokens, me):
+    of_cases = (many, own, write, ask, decide, versions)
+    for module in (*of_cases, approvals, dead, mailbox, people, access_tokens, me):
         made.include_router(module.router)
     made.add_api_route("/static/{digest}/{name:path}", _asset, dependencies=[PUBLIC])
     pages.install(made)
