@@ -91,7 +91,7 @@ class DraftChanged(Conflict):
 
 
 class OpenEffects(Conflict):
-    """{count} effects of this case still wait for an answer. Nothing was changed; approve or decline them first."""
+    """{count} effects of this case still wait for an answer. Nothing was changed; approve, decline or withdraw them."""
 
 
 class StaleVersion(Conflict):

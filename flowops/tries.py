@@ -1,7 +1,11 @@
 """How often an address may fail before it must wait; kept in memory, so each process counts for itself."""
 
 import math
+import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import IPv6Address, ip_address
 
 from limits import RateLimitItem, RateLimitItemPerMinute
@@ -19,16 +23,45 @@ class Tries:
 
     def __init__(self) -> None:
         self._windows = MovingWindowRateLimiter(MemoryStorage())
+        self._running: Counter[tuple[RateLimitItem, str]] = Counter()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def trying(self, limit: RateLimitItem, address: str) -> Iterator[None]:
+        """Count a try before it is made, and give it back unless it ends with NotAuthenticated.
+
+        So of many at once no more are made than may fail; the others raise TooManyTries.
+        """
+        key, has_failed = (limit, _who(address)), False
+        with self._lock:
+            window = self._windows.get_window_stats(*key)
+            if window.remaining <= self._running[key]:
+                raise _too_many(window.reset_time)
+            self._running[key] += 1
+        try:
+            yield
+        except errors.NotAuthenticated:
+            has_failed = True
+            raise
+        finally:
+            with self._lock:
+                if has_failed:
+                    self._windows.hit(*key)
+                self._running[key] -= 1
+                self._running += Counter()  # forgets those at zero
 
     def check(self, limit: RateLimitItem, address: str) -> None:
         """Raise TooManyTries when the address has no try left; asking costs none."""
         if not self._windows.test(limit, _who(address)):
-            reset_at = self._windows.get_window_stats(limit, _who(address)).reset_time
-            raise errors.TooManyTries(seconds=max(1, math.ceil(reset_at - time.time())))
+            raise _too_many(self._windows.get_window_stats(limit, _who(address)).reset_time)
 
     def failed(self, limit: RateLimitItem, address: str) -> None:
         """Count one failed try."""
         self._windows.hit(limit, _who(address))
+
+
+def _too_many(until: float) -> errors.TooManyTries:
+    return errors.TooManyTries(seconds=max(1, math.ceil(until - time.time())))
 
 
 def _who(address: str) -> str:

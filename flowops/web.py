@@ -34,6 +34,7 @@ from flowops.api import (
 from flowops.api import errors as problems
 from flowops.app import App
 from flowops.console import pages
+from flowops.domain import tokens
 
 _log = structlog.get_logger(__name__)
 _METHODS = set(HTTPMethod)  # any other word is a label that clients could make up without end
@@ -119,8 +120,7 @@ class Frame:
                 route = getattr(scope.get("route"), "path", "none")
                 method = scope["method"] if scope["method"] in _METHODS else "other"
                 system.REQUEST_SECONDS.labels(method, route, str(status)).observe(took)
-                secret = scope.get("path_params", {}).get("secret")  # of a sign-in link
-                path = scope["path"].replace(secret, "***") if secret else scope["path"]
+                path = tokens.mask(scope["path"])  # a sign-in link, also one that no route takes
                 _log.info("request", method=scope["method"], path=path, status=status, ms=round(took * 1000, 1))
         return None
 

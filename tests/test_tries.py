@@ -1,4 +1,8 @@
-"""How often an address may fail."""
+"""How often an address may fail, also when it tries everything at once."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 import time_machine
@@ -41,3 +45,34 @@ def test_the_addresses_of_one_ipv6_network_count_as_one() -> None:
 def test_what_is_no_address_counts_as_itself() -> None:
     with pytest.raises(errors.TooManyTries):
         exhausted("unix socket").check(tries.SIGN_INS, "unix socket")
+
+
+def test_of_many_tries_at_once_no_more_begin_than_may_fail() -> None:
+    known, begun, free = tries.Tries(), threading.Semaphore(0), threading.Event()
+
+    def guess() -> bool:
+        with suppress(errors.NotAuthenticated), known.trying(tries.SIGN_INS, "203.0.113.7"):
+            begun.release()
+            free.wait(10)
+            raise errors.NotAuthenticated(reason="wrong")
+        return True
+
+    with ThreadPoolExecutor(30) as threads:
+        ten = [threads.submit(guess) for _ in range(10)]
+        for _ in ten:
+            assert begun.acquire(timeout=10)
+        more = [threads.submit(guess) for _ in range(20)]
+        assert all(isinstance(each.exception(10), errors.TooManyTries) for each in more)
+        free.set()
+        assert all(each.result(10) for each in ten)
+    with pytest.raises(errors.TooManyTries), known.trying(tries.SIGN_INS, "203.0.113.7"):
+        pass
+
+
+def test_what_succeeds_or_fails_for_another_reason_costs_no_try() -> None:
+    known = tries.Tries()
+    for _ in range(20):
+        with known.trying(tries.SIGN_INS, "203.0.113.7"):
+            pass
+        with suppress(errors.Unavailable), known.trying(tries.SIGN_INS, "203.0.113.7"):
+            raise errors.Unavailable(what="The database", reason="it is restarting")

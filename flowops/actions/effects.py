@@ -107,7 +107,10 @@ def propose(
 
 @dataclass(frozen=True)
 class Answer:
-    """A person's yes: the hash of what they saw, and the last message they had read."""
+    """A person's yes: the hash of what they saw, and the last message they had read.
+
+    An empty id means that there was none to read; None that they do not say, so that nothing is compared.
+    """
 
     content_sha256: str
     last_message_id: str | None = None

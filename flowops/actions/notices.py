@@ -28,14 +28,14 @@ def escalate(unit: Unit, handoff_id: str, clock: Clock) -> None:
 def notify(unit: Unit, user_id: str, handoff_id: str, about: About, origin: str) -> None:
     """Tell one person about a case: by mail, unless they switched that off or have no address; `origin` is ours.
 
-    Somebody who was disabled meanwhile is not told.
+    Somebody who was disabled meanwhile, or sees the case's queue no more, is not told.
     """
     user = unit.session.get(tables.User, user_id)
     if user is None:
         raise errors.NotFound(kind="person", id=user_id)
-    if user.disabled_at is not None:
-        return
     handoff = _case(unit, handoff_id)
+    if user.disabled_at is not None or unit.session.get(tables.QueueMember, (user.id, handoff.queue)) is None:
+        return
     address = user.email if user.notify else None
     unit.record(
         events.OperatorNotified(user_id=user.id, handoff_id=handoff.id, about=about, by_mail=address is not None)
@@ -53,7 +53,11 @@ def notify(unit: Unit, user_id: str, handoff_id: str, about: About, origin: str)
     )
     unit.enqueue(
         jobs.SendMail(
-            recipient=address, mail_subject=notice.subject, body=notice.body(origin), idempotency_key=new_id("mail")
+            recipient=address,
+            mail_subject=notice.subject,
+            body=notice.body(origin),
+            idempotency_key=f"{handoff.id}/{new_id('mail')}",
+            handoff_id=handoff.id,
         )
     )
 

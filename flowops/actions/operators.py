@@ -176,7 +176,7 @@ def sign_in_by_link(unit: Unit, secret: str) -> str:
 
 
 def sign_in(unit: Unit, user_id: str) -> str:
-    """Give the secret of a new session to somebody whose password was right (`queries.operators.by_password`).
+    """Give the secret of a new session to somebody whose password was right (`queries.operators.verify`).
 
     The password is checked before, because a check takes its time and a unit keeps other writers waiting.
     """

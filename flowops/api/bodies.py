@@ -147,7 +147,7 @@ class Review(Body):
 
 class Approve(Body):
     content_sha256: Annotated[str, Field(alias="contentSha256", max_length=100)]
-    last_message_id: Name | None = None
+    last_message_id: Annotated[str, Field(max_length=200)] | None = None
 
 
 class Decline(Body):

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from flowops.storage.unit import Unit
 
 router = APIRouter(prefix="/outbox", tags=["outbox"])
-# Jobs belong to no queue of cases, so whoever answers for them sees all of them.
+# Whoever answers for jobs sees all of them, or those of a queue nobody supervises would be lost; but of another queue's
+# neither key nor payload.
 CanRead = Annotated[Actor, requires(Permission.JOBS_MANAGE)]
 CanDecide = Annotated[Write, writes(Permission.JOBS_MANAGE)]
 Filter = Annotated[str | None, Query(max_length=200)]
@@ -34,7 +35,9 @@ def search(
     """Jobs, newest first, the finished ones too."""
     with app.view(caller) as view:
         found, next_cursor = outbox.search(view, status, topic, cursor, limit)
-    return schemas.Page(items=[schemas.Job.of(job) for job in found], next_cursor=next_cursor)
+        foreign = outbox.foreign(view, found)
+    items = [schemas.Job.of(job, is_foreign=job.id in foreign) for job in found]
+    return schemas.Page(items=items, next_cursor=next_cursor)
 
 
 @router.get("/{job_id}")
@@ -79,4 +82,5 @@ def discard(job_id: str, body: bodies.Because, write: CanDecide) -> Response:
 
 
 def _shown(unit: "Unit", job_id: str) -> Answer:
-    return Answer(schemas.Job.of(outbox.get(unit.view, job_id).job))
+    found = outbox.get(unit.view, job_id)
+    return Answer(schemas.Job.of(found.job, is_foreign=found.is_foreign))

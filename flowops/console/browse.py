@@ -80,7 +80,7 @@ def page(
     """A list, a case, or both, as they are now.
 
     `said` is what the last action had to say, `results` what an action on many cases did; `picked` are the cases that
-    are selected, None for all that are shown.
+    are selected, None for all that are shown. Words that cannot be looked for are told beside their field.
     """
     # Before anything is read, so that what happens meanwhile is told again.
     told = app.changes.now(app.view).position if listing else None
@@ -90,8 +90,11 @@ def page(
             **rail.read(view, visit, app.settings, listing.view if listing else None),
             "pane": case.read(view, ref, looks) if ref else None,
             "page": rows,
+            "found": listing.found(view) if listing else None,
             "colleagues": operators.colleagues(view) if visit.actor.may(Permission.HANDOFFS_SUPERVISE) else [],
         }
+    if listing and listing.wrong and status == 200:
+        status = 422
     everything = frozenset(row.handoff.label for row in rows.items) if rows else frozenset()
     return render.html(
         "queue.html" if listing else "case.html",

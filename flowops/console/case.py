@@ -145,12 +145,19 @@ class Pane:
         return effect.status in effect_kinds.OPEN and self.viewer.may(Permission(effect.approval_permission))
 
     def may_cancel(self, proposal: effects.Proposal) -> bool:
-        """Can the viewer still call the effect back?"""
+        """Can the viewer withdraw the effect while it waits for a decision, or still call it back?"""
         effect, me = proposal.effect, self.viewer.id
         runs = effect.execute_after is not None and effect.execute_after > self.now
+        is_due = effect.status in effect_kinds.OPEN or (effect.status is effect_kinds.Status.APPROVED and runs)
         theirs = effect.proposed_by == me or me in {approval.user_id for approval in proposal.approvals}
-        is_due = effect.status is Effect.APPROVED and runs
-        return is_due and (theirs or self.viewer.may(Permission.HANDOFFS_SUPERVISE))
+        acts = self.viewer.may(Permission.EFFECTS_PROPOSE)
+        return is_due and acts and (theirs or self.viewer.may(Permission.HANDOFFS_SUPERVISE))
+
+    def recipient(self, proposal: effects.Proposal, said: Answer) -> str | None:
+        """To whom an approval from this page would send a reply: as the records say now, if they were just asked."""
+        is_fresh = proposal.effect.id in said.content_sha256
+        changed = {line["field"]: line["after"] for line in said.difference} if is_fresh else {}
+        return changed.get("account.email", proposal.recipient)
 
     def own_rulings(self, proposal: effects.Proposal) -> list[dict[str, Any]]:
         """What policy said against an effect beyond what it said about the case."""

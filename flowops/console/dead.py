@@ -25,6 +25,9 @@ router = APIRouter(prefix="/dead", route_class=forms.Route)
 Keeper = Annotated[Visit, requires(Permission.JOBS_MANAGE)]
 Decider = Annotated[Change, changes(Permission.JOBS_MANAGE)]
 Written = Annotated[str, Form()]
+# As the API takes them; no topic and no error of a job is longer.
+Topic = Annotated[str, Form(max_length=200)]
+Error = Annotated[str, Form(max_length=500)]
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def ask(app: App, visit: Keeper, topic: str = "", error: str = "") -> Response:
 
 
 @router.post("/retry")
-def retry_all(change: Decider, topic: Written = "", error: Written = "") -> Response:
+def retry_all(change: Decider, topic: Topic = "", error: Error = "") -> Response:
     """Give every dead job of this topic and error another round of tries."""
     error = forms.lines(error)
     return change.lead(
@@ -132,6 +135,7 @@ def _job(app: application.App, visit: Visit, job_id: str, said: Answer = answer.
             answer=said,
             letter=_letter(history.job, tries, unit.now),
             history=history,
+            key=jobs.key(history.job, is_foreign=history.is_foreign),
             **rail.read(unit.view, visit, app.settings, "dead"),
         )
 

@@ -28,7 +28,7 @@ def approve(
     with change.app.view(change.actor) as view:
         asked = proposals.asked(view, effect_id)
     records = change.app.fetch(asked)
-    seen = effects.Answer(content_sha256, last_message_id or None)
+    seen = effects.Answer(content_sha256, last_message_id)  # a page always says what it showed: "" is no message
     policy, settings = change.app.policy, change.app.settings
     return acting.do(
         change, ref, lambda unit: effects.approve(unit, effect_id, seen, records, policy, settings), about=effect_id

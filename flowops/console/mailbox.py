@@ -1,6 +1,7 @@
 """The sandbox mailbox: what would have gone to customers and colleagues, had a mail server been set.
 
-It holds customers' words from every queue, so it is for those who manage jobs, and each mail that is read is recorded.
+It holds customers' words, so it is for those who manage jobs, each sees the mails about cases they may see and those
+about none, and each mail that is read is recorded.
 """
 
 from typing import Annotated

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from flowops import bulk, errors
 from flowops.actions import ownership
 from flowops.actions.bulk import Action
-from flowops.console import browse, forms
+from flowops.console import answer, browse, forms
 from flowops.console.answer import Answer
 from flowops.console.queue import Listing
 from flowops.console.session import Change, changes
@@ -62,10 +62,12 @@ def take_next(change: Worker, view: str) -> Response:
             raise errors.NotFound(kind="case to take", id="")
         return listing.url(case.label)
 
-    def nobody(error: errors.FlowOpsError, status: int) -> Response:
-        return browse.page(change.app, change, listing, None, NOBODY)
+    def refused(error: errors.FlowOpsError, status: int) -> Response:
+        if isinstance(error, errors.NotFound):
+            return browse.page(change.app, change, listing, None, NOBODY)
+        return browse.page(change.app, change, listing, None, answer.plain(error), status)
 
-    return change.lead(work, None, nobody)
+    return change.lead(work, None, refused)
 
 
 @router.post("/bulk")
@@ -95,11 +97,15 @@ def act(
 
 
 def _wrong(action: str, ids: Sequence[str], typed: Mapping[str, str]) -> str | None:
-    """What is missing, in a sentence."""
+    """What is missing or too long, in a sentence."""
     if action not in DONE:
         return "There is no such action."
     if not 0 < len(ids) <= 200:
         return "Select between one and 200 cases first."
+    if any(len(ref) > 200 for ref in ids):
+        return "No case is called that."
+    if len(forms.lines(typed["reason"])) > forms.LONGEST:
+        return forms.too_long(typed["reason"])
     match Action(action):
         case Action.ASSIGN if not typed["userId"]:
             return "Choose a person."

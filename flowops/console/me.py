@@ -11,6 +11,7 @@ from flowops.actions import operators
 from flowops.console import answer, forms, rail, render
 from flowops.console.answer import Answer
 from flowops.console.session import App, Change, Visit, changes, requires
+from flowops.domain import passwords
 from flowops.domain.access import PERMISSIONS
 from flowops.queries import operators as known
 
@@ -41,6 +42,7 @@ def change_password(change: Myself, current: Written = "", password: Written = "
     """Take another password, which ends every session of mine; who has one must know it."""
     wrong = {} if password else {"password": "Choose a new password."}
     wrong |= {"again": "This is not the same."} if password != again else {}
+    wrong |= {"current": "No password is that long."} if len(current) > passwords.LONGEST else {}
     if wrong:
         return _page(change.app, change, answer.missing(wrong, {}), 422)
     if not _knows(change, current):
@@ -79,16 +81,16 @@ def _page(app: application.App, visit: Visit, said: Answer = answer.NONE, status
 def _knows(change: Change, password: str) -> bool:
     """Is this the password of whoever is signed in? True where there is none yet. Too many wrong ones: TooManyTries."""
     address = change.request.client.host if change.request.client else ""
-    change.app.tries.check(tries.SIGN_INS, address)
     with change.app.view(change.actor) as view:
         user = known.member(view, _id(change)).user
-        if user.password_hash is None:
-            return True
-        try:
-            known.by_password(view, user.email or "", password)
-        except errors.NotAuthenticated:
-            change.app.tries.failed(tries.SIGN_INS, address)
-            return False
+        claimant = known.claimant(view, user.email or "")
+    if user.password_hash is None:
+        return True
+    try:
+        with change.app.tries.trying(tries.SIGN_INS, address):
+            known.verify(claimant, password)
+    except errors.NotAuthenticated:
+        return False
     return True
 
 

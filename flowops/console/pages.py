@@ -11,6 +11,7 @@ from flowops import app as application
 from flowops import errors
 from flowops.console import (
     access_tokens,
+    approvals,
     ask,
     browse,
     dashboard,
@@ -23,6 +24,7 @@ from flowops.console import (
     people,
     render,
     sign_in,
+    versions,
     write,
 )
 from flowops.console import errors as pages
@@ -48,12 +50,13 @@ def routes(app: application.App) -> list[BaseRoute]:
 
 def console(app: application.App) -> FastAPI:
     """The console alone."""
-    made = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    made = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     made.state.flowops = app
     made.include_router(sign_in.router)
     made.include_router(browse.router)
     made.include_router(dashboard.router)
-    for module in (many, own, write, ask, decide, dead, mailbox, people, access_tokens, me):
+    of_cases = (many, own, write, ask, decide, versions)
+    for module in (*of_cases, approvals, dead, mailbox, people, access_tokens, me):
         made.include_router(module.router)
     made.add_api_route("/static/{digest}/{name:path}", _asset, dependencies=[PUBLIC])
     pages.install(made)

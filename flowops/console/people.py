@@ -24,6 +24,7 @@ Manager = Annotated[Change, changes(Permission.PEOPLE_MANAGE)]
 Written = Annotated[str, Form()]
 HERE = "/console/admin/people"
 ROLES = [role for role in Role if role is not Role.SERVICE]
+LONGEST = 1000  # characters of a list of queues, as its field says
 
 
 @router.get("")
@@ -36,7 +37,7 @@ def show(app: App, visit: Admin) -> Response:
 def add(change: Manager, name: Written = "", email: Written = "", role: Written = "", queues: Written = "") -> Response:
     """Add a person, who signs in with a link at first."""
     typed = {"name": name, "email": email, "role": role, "queues": queues}
-    wrong = {} if role in ROLES else {"role": "Choose a role."}
+    wrong = _too_long(queues) | ({} if role in ROLES else {"role": "Choose a role."})
     if wrong:
         return _list(change.app, change, answer.missing(wrong, typed), 422)
     return change.lead(
@@ -63,6 +64,8 @@ def change_role(change: Manager, user_id: str, role: Written = "") -> Response:
 @router.post("/{user_id}/queues")
 def set_queues(change: Manager, user_id: str, queues: Written = "") -> Response:
     """Choose the queues somebody sees."""
+    if wrong := _too_long(queues):
+        return _one(change.app, change, user_id, answer.missing(wrong, {}), 422)
     return _do(change, user_id, lambda unit: operators.set_queues(unit, user_id, _names(queues)), queues=queues)
 
 
@@ -100,6 +103,10 @@ def _do(change: Change, user_id: str, work: "Callable[[Unit], object]", **typed:
         f"{HERE}/{user_id}",
         lambda refused, status: _one(change.app, change, user_id, answer.plain(refused, typed), status),
     )
+
+
+def _too_long(queues: str) -> dict[str, str]:
+    return {"queues": f"{LONGEST:,} characters are the most."} if len(queues) > LONGEST else {}
 
 
 def _names(queues: str) -> list[str]:

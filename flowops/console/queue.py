@@ -8,14 +8,15 @@ from flowops import errors
 from flowops.domain import filters
 from flowops.domain.filters import Filters, Sort
 from flowops.queries import handoffs
+from flowops.queries.paging import Page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowops.queries.paging import Page
     from flowops.storage.unit import View
 
 PAGE = 50
+COUNTED = 1000  # of the cases of a narrowed list
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,23 @@ class Listing:
         return VIEWS[self.view]
 
     @property
+    def is_filtered(self) -> bool:
+        """Does it hold less than its view?"""
+        return bool(self.filters or self.q)
+
+    @property
     def is_narrowed(self) -> bool:
         """Does it show less than its view?"""
-        return bool(self.filters or self.q or self.cursor)
+        return self.is_filtered or self.cursor is not None
+
+    @property
+    def wrong(self) -> str | None:
+        """Why what somebody typed cannot be looked for; None when it can."""
+        try:
+            filters.parse(self.q)
+        except errors.Invalid as error:
+            return str(error)
+        return None
 
     def url(self, case: str | None = None) -> str:
         """The address of this list, with a case open beside it."""
@@ -102,17 +117,28 @@ class Listing:
         """The address of the next page."""
         return replace(self, cursor=cursor).url()
 
-    def rows(self, view: "View") -> "Page[handoffs.Listed]":
-        """The page of cases the viewer may see."""
+    def rows(self, view: "View") -> Page[handoffs.Listed]:
+        """The page of cases the viewer may see; none when what was typed cannot be looked for."""
+        if self.wrong:
+            return Page((), None)
         return handoffs.search(
-            view,
-            filters.read({**self.kept.filters, **self.filters}),
-            q=self.q,
-            unresolved=self.kept.unresolved and "status" not in self.filters,
-            sort=self.sort,
-            cursor=self.cursor,
-            limit=PAGE,
+            view, self._wanted, q=self.q, unresolved=self._unresolved, sort=self.sort, cursor=self.cursor, limit=PAGE
         )
+
+    def found(self, view: "View") -> str | None:
+        """How many cases a filtered list holds, in words; None of a list as its view is kept."""
+        if self.wrong or not self.is_filtered:
+            return None
+        number = handoffs.count(view, self._wanted, q=self.q, unresolved=self._unresolved, most=COUNTED)
+        return f"more than {COUNTED:,}" if number > COUNTED else f"{number:,}"
+
+    @property
+    def _wanted(self) -> Filters:
+        return filters.read({**self.kept.filters, **self.filters})
+
+    @property
+    def _unresolved(self) -> bool:
+        return self.kept.unresolved and "status" not in self.filters
 
     def _given(self) -> dict[str, str]:
         given = dict(self.filters)

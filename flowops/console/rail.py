@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from flowops.console import queue
 from flowops.console.session import Visit
 from flowops.domain.access import Permission
-from flowops.queries import dead, handoffs
+from flowops.queries import dead, effects, handoffs
 
 if TYPE_CHECKING:
     from flowops.settings import Settings
@@ -24,6 +24,7 @@ class Place:
 
 # By the name of their icon.
 PLACES = {
+    "approvals": Place("For approval", "/console/approvals", Permission.EFFECTS_APPROVE),
     "dashboard": Place("Dashboard", "/console/dash", Permission.METRICS_READ),
     "dead": Place("Dead letters", "/console/dead", Permission.JOBS_MANAGE),
     "mail": Place("Sandbox mail", "/console/mail", Permission.JOBS_MANAGE),
@@ -36,12 +37,13 @@ def read(view: "View", visit: Visit, settings: "Settings", current: str | None) 
     """What the templates of every page with a rail need; `current` is the view or place the page belongs to."""
     absent = {"mail"} if settings.smtp_url else set()
     may = {name: place for name, place in PLACES.items() if visit.actor.may(place.permission) and name not in absent}
+    waiting = {"approvals": effects.count_for_approval(view)} if "approvals" in may else {}
     letters = {"dead": dead.count(view)} if "dead" in may else {}
     return {
         "visit": visit,
         "now": view.now,
         "views": queue.VIEWS,
         "places": may,
-        "counts": handoffs.counts(view) | letters,
+        "counts": handoffs.counts(view) | waiting | letters,
         "current": current,
     }

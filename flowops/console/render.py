@@ -56,6 +56,7 @@ _ENVIRONMENT.filters |= {
     "duration": wording.duration,
     "fold": wording.fold,
     "initials": wording.initials,
+    "label": wording.label,
     "moment": wording.moment,
     "money": lambda value: str(Money.model_validate(value)),
     "pretty": lambda value: json.dumps(value, indent=2, ensure_ascii=False),

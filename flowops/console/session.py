@@ -233,7 +233,7 @@ def way_back(path: str) -> str:
     >>> way_back("/console/case/H-12?x=1"), way_back("//evil.example/console"), way_back("/console/\\\\evil")
     ('/console/case/H-12?x=1', '/console', '/console')
     """
-    inside = path == "/console" or path.startswith("/console/")
+    inside = (path == "/console" or path.startswith("/console/")) and len(path) <= 4000
     return path if inside and path.isprintable() and "\\" not in path and "//" not in path else "/console"
 
 

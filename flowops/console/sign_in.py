@@ -10,10 +10,12 @@ from flowops.actions import operators
 from flowops.console import answer, forms, render, session
 from flowops.console.answer import Answer
 from flowops.console.session import PUBLIC, App
+from flowops.domain import passwords
 from flowops.domain.access import SYSTEM
 from flowops.queries import operators as known
 
 router = APIRouter(route_class=forms.Route)
+EMAIL = 320  # characters
 
 
 @router.get("/login", dependencies=[PUBLIC])
@@ -35,17 +37,19 @@ def sign_in(
     address, typed = request.client.host if request.client else "", {"email": email}
     wrong = {"email": "Enter your e-mail address."} if not email.strip() else {}
     wrong |= {"password": "Enter your password."} if not password else {}
+    wrong |= {"email": "No e-mail address is that long."} if len(email) > EMAIL else {}
+    wrong |= {"password": "No password is that long."} if len(password) > passwords.LONGEST else {}
     if wrong:
-        return _login(Answer("Not signed in", "Something is missing.", wrong=wrong, typed=typed), wanted, 422)
+        return _login(Answer("Not signed in", "Nothing was checked.", wrong=wrong, typed=typed), wanted, 422)
     try:
-        app.tries.check(tries.SIGN_INS, address)
-        with app.view() as view:
-            user_id = known.by_password(view, email.strip(), password)
-        with app.unit(SYSTEM) as unit:
-            operators.sign_out(unit, request.cookies.get(session.cookie(app), ""))
-            secret = operators.sign_in(unit, user_id)
+        with app.tries.trying(tries.SIGN_INS, address):
+            with app.view() as view:
+                claimant = known.claimant(view, email.strip())
+            user_id = known.verify(claimant, password)
+            with app.unit(SYSTEM) as unit:
+                operators.sign_out(unit, request.cookies.get(session.cookie(app), ""))
+                secret = operators.sign_in(unit, user_id)
     except errors.NotAuthenticated as error:
-        app.tries.failed(tries.SIGN_INS, address)
         wrong = {"password": "Check this and the e-mail address."}
         return _login(Answer("Not signed in", str(error), "danger", wrong, typed), wanted, 401)
     except errors.TooManyTries as error:
@@ -65,12 +69,10 @@ def sign_in_by_link(request: Request, app: App, secret: str) -> Response:
     session.refuse_foreign(request, app)
     address = request.client.host if request.client else ""
     try:
-        app.tries.check(tries.SIGN_INS, address)
-        with app.unit(SYSTEM) as unit:
+        with app.tries.trying(tries.SIGN_INS, address), app.unit(SYSTEM) as unit:
             operators.sign_out(unit, request.cookies.get(session.cookie(app), ""))
             begun = operators.sign_in_by_link(unit, secret)
     except errors.NotAuthenticated as error:
-        app.tries.failed(tries.SIGN_INS, address)
         return render.html("link.html", 401, answer=Answer("Not signed in", str(error), "danger"))
     except errors.TooManyTries as error:
         return render.html("link.html", 429, answer=Answer("Too many tries", _wait(error), "danger"))

@@ -115,6 +115,15 @@ def sentence(code: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def label(name: str) -> str:
+    """The name of a JSON field as plain words with a capital at the front.
+
+    >>> label("keyFacts"), label("overview")
+    ('Key facts', 'Overview')
+    """
+    return re.sub("[A-Z]", lambda found: f" {found[0].lower()}", name).capitalize()
+
+
 def fold(text: str) -> tuple[str, str]:
     """The beginning of a long text and its rest; a text that is read at a glance has no rest.
 

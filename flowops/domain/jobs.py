@@ -120,13 +120,17 @@ class NotifyOperator(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class SendMail(Job):
-    """Send one mail to somebody of ours; `idempotency_key` stays the same for every try."""
+    """Send one mail about a case to somebody of ours; `idempotency_key` stays the same for every try.
+
+    It begins with the id of the case, so that whoever keeps the mail knows who may read it.
+    """
 
     topic: ClassVar[str] = "mail.send"
     recipient: str
     mail_subject: str
     body: str
     idempotency_key: str
+    handoff_id: str | None = None
 
     @property
     def subject(self) -> str:

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from flowops import errors
 from flowops.domain import events
-from flowops.domain.access import ActorKind
-from flowops.domain.effects import Status
+from flowops.domain.access import ActorKind, Permission
+from flowops.domain.effects import OPEN, Status
 from flowops.domain.facts import Asked, Facts
 from flowops.queries import audit
 from flowops.queries.paging import Page
@@ -31,6 +32,31 @@ class Proposal:
     approvals: Sequence[tables.Approval]
     proposer: tables.User | None
     difference: list[dict[str, str]] | None
+
+    @property
+    def recipient(self) -> str | None:
+        """The address a reply goes to, that of the customer's account; None while the records know no account."""
+        account = self.facts.records.account
+        return account.email if account else None
+
+    @property
+    def subject(self) -> str:
+        """What a reply is headed with: its own subject, or else that of the case."""
+        return self.effect.params.get("subject") or self.facts.asked.subject
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An effect that waits for a decision, with the case it belongs to."""
+
+    proposal: Proposal
+    handoff: tables.Handoff
+
+    @property
+    def since(self) -> datetime:
+        """Since when it waits: a held one since it was held."""
+        effect = self.proposal.effect
+        return effect.updated_at if effect.status is Status.HELD else effect.created_at
 
 
 @dataclass(frozen=True)
@@ -65,11 +91,27 @@ def search(
         case = select(tables.Handoff.id).where(tables.Handoff.named(handoff_id))
         query = query.where(tables.Effect.handoff_id.in_(case))
     if cursor is not None:
-        if not cursor.startswith("eff_"):
-            raise errors.Invalid(reason="The cursor is not one this list gave. Start again without it.")
-        query = query.where(tables.Effect.id < cursor)
+        query = query.where(tables.Effect.id < _checked(cursor))
     found = _proposals(view, query)
     return Page(found[:limit], found[limit - 1].effect.id if len(found) > limit else None)
+
+
+def for_approval(view: View, cursor: str | None = None, limit: int = 50) -> Page[Waiting]:
+    """Effects that wait for the viewer's approval, the oldest first; the cursor is the id of the last one shown."""
+    query = _approvable(view).order_by(tables.Effect.id).limit(limit + 1)
+    if cursor is not None:
+        query = query.where(tables.Effect.id > _checked(cursor))
+    found = _proposals(view, query)
+    cases = select(tables.Handoff).where(tables.Handoff.id.in_([proposal.effect.handoff_id for proposal in found]))
+    handoffs = {handoff.id: handoff for handoff in view.session.scalars(cases)}
+    waiting = [Waiting(proposal, handoffs[proposal.effect.handoff_id or ""]) for proposal in found[:limit]]
+    return Page(waiting, found[limit - 1].effect.id if len(found) > limit else None)
+
+
+def count_for_approval(view: View) -> int:
+    """How many effects wait for the viewer's approval."""
+    found = _approvable(view).with_only_columns(tables.Effect.id)
+    return view.session.scalar(select(func.count()).select_from(found.subquery())) or 0
 
 
 def asked(view: View, effect_id: str) -> Asked:
@@ -119,6 +161,27 @@ def _visible(view: View) -> Select[tables.Effect]:
             mine = or_(tables.Request.caller_id == view.viewer.id, tables.Effect.proposed_by == view.viewer.id)
             return query.where(mine)
     return query
+
+
+def _approvable(view: View) -> Select[tables.Effect]:
+    """Open effects the viewer may see and approve: not those they have approved, nor their own where others must."""
+    row, yes, me = tables.Effect, tables.Approval, view.viewer
+    held = [each for each in (Permission.EFFECTS_APPROVE, Permission.EFFECTS_APPROVE_ABOVE_LIMIT) if me.may(each)]
+    mine = select(yes.effect_id).where(yes.effect_id == row.id, yes.user_id == me.id, yes.revision == row.revision)
+    return _visible(view).where(
+        row.status.in_(OPEN),
+        row.expires_at > view.now,
+        row.handoff_id.is_not(None),
+        row.approval_permission.in_(held),
+        or_(row.proposer_may_approve, row.proposed_by.is_distinct_from(me.id)),
+        ~mine.exists(),
+    )
+
+
+def _checked(cursor: str) -> str:
+    if not cursor.startswith("eff_"):
+        raise errors.Invalid(reason="The cursor is not one this list gave. Start again without it.")
+    return cursor
 
 
 def _proposals(view: View, query: Select[tables.Effect]) -> list[Proposal]:

@@ -1,5 +1,6 @@
 """Who somebody is, by what they show; and who there is."""
 
+import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,17 @@ _HASHER = PasswordHasher()
 # What is verified for those without a password: a hash with the parameters of every other.
 _NOBODYS = "$argon2id$v=19$m=65536,t=3,p=4$bm9ib2R5J3Mgc2FsdC4uLg$oQMrDCZo7CdK1ZKNPcI0Ya4K7SCN1QjHirdJwJ/gFWc"
 _WRONG = "The e-mail address or the password is wrong. Nobody was signed in; check both and try again."
+
+
+VERIFYING = threading.BoundedSemaphore(2)  # each run of argon2 takes 64 MB and four cores
+
+
+@dataclass(frozen=True)
+class Claimant:
+    """Somebody who says they have an address; without an id nobody can sign in with it, whatever the password."""
+
+    user_id: str | None = None
+    password_hash: str = _NOBODYS
 
 
 @dataclass(frozen=True)
@@ -45,20 +57,28 @@ def by_session(view: View, secret: str) -> Actor | None:
     return _active(view, row.user_id)
 
 
-def by_password(view: View, email: str, password: str) -> str:
-    """The id of the active person with this address and password; raises NotAuthenticated, which does not say why.
-
-    Whatever is wrong, it takes the time of one argon2 verification, so that nobody learns who has an account.
-    """
+def claimant(view: View, email: str) -> Claimant:
+    """Who could sign in with this address: nobody, unless an active person with a password has it."""
     user = view.session.scalar(select(tables.User).where(tables.User.email == email.lower()))
-    known = user.password_hash if user else None
+    if user is None or user.password_hash is None or user.disabled_at is not None:
+        return Claimant()
+    return Claimant(user.id, user.password_hash)
+
+
+def verify(claimant: Claimant, password: str) -> str:
+    """The id of whoever has this password; raises NotAuthenticated, which does not say why.
+
+    Whatever is wrong, it takes the time of one argon2 verification, so that nobody learns who has an account. Call it
+    with no view or unit open: it waits for its turn.
+    """
     try:
-        _HASHER.verify(known or _NOBODYS, passwords.encode(password))
+        with VERIFYING:
+            _HASHER.verify(claimant.password_hash, passwords.encode(password))
     except VerifyMismatchError:
-        user = None
-    if user is None or known is None or user.disabled_at is not None:
+        raise errors.NotAuthenticated(reason=_WRONG) from None
+    if claimant.user_id is None:
         raise errors.NotAuthenticated(reason=_WRONG)
-    return user.id
+    return claimant.user_id
 
 
 def users(view: View) -> list[Member]:

@@ -1,7 +1,7 @@
 """Answers about jobs: those that wait, run or died, and those that left the hot table; secrets are masked."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from flowops import errors
 from flowops.domain import tokens
+from flowops.domain.access import ActorKind
 from flowops.domain.jobs import Status
 from flowops.storage import tables
 from flowops.storage.unit import View
@@ -22,11 +23,12 @@ _LEFT = (Status.DONE, Status.DISCARDED)
 
 @dataclass(frozen=True)
 class History:
-    """A job with every attempt at it, the first one first."""
+    """A job with every attempt at it, the first one first; `is_foreign` as `foreign` says it."""
 
     job: Row
     payload: dict[str, Any]
     attempts: Sequence[tables.JobAttempt]
+    is_foreign: bool
 
 
 def search(
@@ -58,11 +60,34 @@ def get(view: View, job_id: str) -> History:
     if job is None:
         raise errors.NotFound(kind="job", id=job_id)
     attempts = select(tables.JobAttempt).where(tables.JobAttempt.job_id == job_id)
+    is_foreign = job_id in foreign(view, [job])
     return History(
         job=job,
-        payload=mask(job.payload),
+        payload=dict.fromkeys(job.payload, tokens.MASK) if is_foreign else mask(job.payload),
+        is_foreign=is_foreign,
         attempts=view.session.scalars(attempts.order_by(tables.JobAttempt.claim_token)).all(),
     )
+
+
+def foreign(view: View, jobs: Iterable[Row]) -> frozenset[str]:
+    """The ids of those jobs that are about a case or a request of a queue the viewer does not see.
+
+    They are shown without key and payload, and shown all the same: whoever sees the queue may be nobody who can decide
+    about jobs. One that names no case is anybody's.
+    """
+    if view.viewer.kind is not ActorKind.PERSON:
+        return frozenset()
+    about = {job.id: str(job.payload.get("handoff_id") or job.payload.get("case_id")) for job in jobs}
+    hidden: set[str] = set()
+    for table in (tables.Handoff, tables.Request):
+        of_others = table.id.in_(set(about.values())), table.queue.not_in(view.viewer.queues)
+        hidden.update(view.session.scalars(select(table.id).where(*of_others)))
+    return frozenset(job_id for job_id, subject in about.items() if subject in hidden)
+
+
+def key(job: Row, *, is_foreign: bool) -> str:
+    """The ordering key; of a foreign job only its topic, for the rest may be somebody's address."""
+    return f"{job.topic}:{tokens.MASK}" if is_foreign else job.key
 
 
 def oldest_wait(view: View) -> timedelta:

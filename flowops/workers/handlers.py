@@ -119,11 +119,8 @@ def _call(app: App, proposal: effect_queries.Proposal) -> Receipt:
         case Refund() as refund:
             return app.billing.refund(refund.invoice_id, refund.money, refund.reason, key=effect.id)
         case Reply() as reply:
-            account = proposal.facts.records.account
-            assert account is not None, "a reply is approved on the records of an account"
-            return app.mail.send(
-                account.email, reply.subject or proposal.facts.asked.subject, reply.body, key=effect.id
-            )
+            assert proposal.recipient is not None, "a reply is approved on the records of an account"
+            return app.mail.send(proposal.recipient, proposal.subject, reply.body, key=effect.id)
         case other:
             raise errors.Invalid(reason=f"Nobody carries out a {type(other).__name__}. Nothing was sent.")
 

@@ -155,6 +155,8 @@ def test_a_message_that_came_after_the_one_read_stops_the_approval(app: App, bot
         last = view.session.scalars(select(tables.Message)).one().id
     with pytest.raises(errors.NewMessage):
         world.approve(app, ada, effect, read="msg_before")
+    with pytest.raises(errors.NewMessage):
+        world.approve(app, ada, effect, read="")
     assert world.approve(app, ada, effect, read=last).status is Status.APPROVED
 
 

@@ -104,11 +104,13 @@ def test_who_wants_no_mail_or_has_no_address_is_recorded_and_gets_none(app: App,
     assert list(waiting(app, jobs.SendMail)) == []
 
 
-def test_who_was_disabled_meanwhile_is_not_told(app: App, case: str) -> None:
-    gone = make.user(app, name="Grace")
+def test_who_was_disabled_or_lost_the_queue_meanwhile_is_not_told(app: App, case: str) -> None:
+    gone, moved = make.user(app, name="Grace"), make.user(app, name="Mo")
     with app.unit(SYSTEM) as unit:
         operators.disable(unit, gone)
-    tell(app, gone, case)
+        operators.set_queues(unit, moved, ["legal"])
+    for user_id in (gone, moved):
+        tell(app, user_id, case)
     assert (list(waiting(app, jobs.SendMail)), verbs.happened(app, case)[-1]) == ([], "handoff.created")
 
 

@@ -34,7 +34,8 @@ def by_session(app: App, secret: str) -> Actor | None:
 
 def sign_in(app: App, email: str = "ada@example.com", password: str = PASSWORD) -> str:
     with app.view() as view:
-        user_id = known.by_password(view, email, password)
+        claimant = known.claimant(view, email)
+    user_id = known.verify(claimant, password)
     with app.unit(SYSTEM) as unit:
         return operators.sign_in(unit, user_id)
 
@@ -189,8 +190,7 @@ def test_a_wrong_address_or_password_is_answered_alike(app: App, email: str, pas
 def test_somebody_unknown_costs_a_verification_too(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     with_password(app)
     make.user(app, name="Nopassword")
-    verified: list[str] = []
-    hasher = known._HASHER
+    verified, hasher = list[str](), known._HASHER
 
     class Counting:
         def verify(self, hashed: str, password: bytes) -> bool:

@@ -55,6 +55,15 @@ def test_a_wrong_hash_is_told_the_right_one(api: Api, operator: str, case: str) 
     assert answer.json()["contentSha256"] == effect["contentSha256"]
 
 
+def test_who_read_no_message_does_not_approve_past_one(api: Api, operator: str, case: str) -> None:
+    effect = propose(api, operator, case)
+    seen = {"contentSha256": effect["contentSha256"]}
+    answer = api.post(f"/effects/{effect['id']}/approve", operator, json=seen | {"lastMessageId": ""})
+    assert (answer.status_code, answer.json()["code"]) == (409, "new_message")
+    last = {"lastMessageId": answer.json()["lastMessageId"]}
+    assert api.post(f"/effects/{effect['id']}/approve", operator, json=seen | last).status_code == 200
+
+
 def test_a_reply_waits_for_a_person(api: Api, operator: str, case: str) -> None:
     answer = api.post(f"/handoffs/{case}/replies", operator, json={"body": "We are looking into it."})
     assert (answer.status_code, answer.json()["kind"], answer.json()["status"]) == (201, "reply", "proposed")

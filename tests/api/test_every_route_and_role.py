@@ -72,7 +72,7 @@ MAY: dict[str, set[Role] | None] = {
     "GET /healthz": EVERYBODY,
     "GET /readyz": EVERYBODY,
 }
-# Jobs are nobody's case: whoever manages them sees all.
+# Whoever manages jobs decides about all of them; what they do not see of another queue's is tested where jobs are.
 OF_NOBODYS_QUEUE = {"/outbox/{id}", "/outbox/{id}/retry", "/outbox/{id}/discard"}
 # Besides supervisors only those who proposed or approved it, which is tested where effects are.
 OF_THOSE_INVOLVED = {"POST /effects/{id}/cancel"}

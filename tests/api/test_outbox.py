@@ -4,10 +4,10 @@ import pytest
 
 from flowops.actions import outbox
 from flowops.app import App
-from flowops.domain import tokens
+from flowops.domain import jobs, tokens
 from flowops.domain.access import SYSTEM, Role
 from flowops.queries import audit
-from tests import make
+from tests import cases, make, world
 from tests.delivery import Ring
 from tests.live import Api
 
@@ -107,6 +107,25 @@ def test_a_dead_job_is_given_up_with_a_reason(api: Api, app: App, supervisor: st
     [entry] = recorded(app, "job.discarded")
     assert entry["reason"] == "sent by hand"
     assert [job["id"] for job in api.get("/outbox?status=discarded", supervisor).json()["items"]] == [job_id]
+
+
+def test_a_supervisor_rescues_a_job_of_another_queue_without_reading_it(api: Api, app: App, supervisor: str) -> None:
+    cases.person(app, "Eve", queues=("elsewhere",))
+    case = cases.case(app, world.service(app), queue="elsewhere", title="A secret matter")
+    key, mail = f"{case.id}/mail_1", {"recipient": "eve@example.com", "mail_subject": case.title, "body": "Secret."}
+    with app.unit(SYSTEM) as unit:
+        made = unit.enqueue(jobs.SendMail(**mail, idempotency_key=key, handoff_id=case.id))
+        unit.session.flush()
+        [job] = outbox.claim(unit, "worker", [jobs.SendMail.topic], 1, app.settings.outbox_lease)
+        outbox.bury(unit, job, "Unavailable: mail did not answer")
+    [listed] = api.get("/outbox?status=dead", supervisor).json()["items"]
+    read = api.get(f"/outbox/{made}", supervisor).json()
+    assert (read["key"], listed["key"], set(read["payload"].values())) == ("mail.send:***", "mail.send:***", {"***"})
+    assert read["attempts"][0]["error"] == "Unavailable: mail did not answer"
+    answer = api.post(f"/outbox/{made}/retry", supervisor)
+    assert (answer.status_code, answer.json()["status"]) == (200, "pending")
+    for shown in (listed, read, answer.json()):
+        assert not any(word in str(shown) for word in ("ecret", "eve@", case.id))
 
 
 def test_nobody_but_a_supervisor_sees_or_decides_about_jobs(api: Api, app: App) -> None:

@@ -248,7 +248,7 @@ def test_open_effects_keep_a_case_open(app: App, ada: Visitor) -> None:
     ada.post(f"/case/{ref}/claim")
     answer = ada.resolve(ref, outcome="approved", notes="done")
     assert answer.status_code == 409
-    assert "approve or decline them first" in answer.text
+    assert "approve, decline or withdraw them" in answer.text
 
 
 def test_a_supervisor_releases_somebody_elses_case_and_an_operator_does_not(

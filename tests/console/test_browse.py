@@ -9,7 +9,7 @@ from flowops.actions import ownership
 from flowops.app import App
 from flowops.domain.access import Role
 from flowops.domain.handoffs import Priority
-from tests import cases, world
+from tests import cases, verbs, world
 from tests.conftest import Clock
 from tests.console.visitor import Visitor
 
@@ -74,6 +74,49 @@ def test_a_list_is_filtered_and_ordered_by_its_address(app: App, ada: Visitor, c
     assert 'href="/console/q/all?queue=billing&amp;sort=-created"' in page  # the priority is taken away
     assert 'aria-sort="descending"' in page
     assert "No case matches." in ada.get("/q/all?status=claimed").text
+
+
+def test_a_filtered_list_says_how_many_of_its_view_it_holds(app: App, ada: Visitor) -> None:
+    bot = world.service(app)
+    for priority in (Priority.LOW, Priority.LOW, Priority.HIGH):
+        cases.case(app, bot, priority=priority)
+
+    def head(path: str) -> str:
+        found = re.search(r'</h1>\s*<span class="quiet num">([^<]*)</span>', ada.get(f"/q/{path}").text)
+        return found[1] if found else ""
+
+    assert head("needs-a-person") == "3"
+    assert head("needs-a-person?priority=low") == "2 of 3"
+    assert head("needs-a-person?q=priority:high charged") == "1 of 3"
+    assert head("needs-a-person?q=nobody") == "0 of 3"
+    assert (head("all"), head("all?priority=low")) == ("", "2")
+
+
+def test_words_that_cannot_be_looked_for_stay_in_their_field_with_the_reason(app: App, ada: Visitor) -> None:
+    ref = cases.case(app, world.service(app)).label
+    answer = ada.get(f"/q/all?q=due:tomorrow refund&priority=high&case={ref}")
+    assert answer.status_code == 422
+    assert 'value="due:tomorrow refund"' in answer.text
+    assert 'aria-describedby="search-wrong"' in answer.text
+    assert "due cannot be &#39;tomorrow&#39;: it reads like due:&lt;1h or due:&gt;2d." in answer.text
+    assert (labels(answer.text), "Needs a person" in answer.text) == ([], True)
+    assert "I was charged twice." in answer.text  # the open case stays
+    assert ada.post(f"/case/{ref}/claim?in=all&q=due:tomorrow").status_code == 303
+
+
+def test_what_is_due_comes_first_and_what_is_resolved_last(app: App, ada: Visitor, clock: Clock) -> None:
+    bot = world.service(app)
+    done, mine = (cases.case(app, bot, title=title) for title in ("Done", "Mine"))
+    clock.forward(minutes=5)
+    late, none, soon = (cases.case(app, bot, promise=promise, priority=priority) for promise, priority in (
+        (True, Priority.LOW), (False, Priority.HIGH), (True, Priority.URGENT),
+    ))  # fmt: skip
+    assert ada.actor
+    for handoff in (done, late, none, soon):
+        verbs.claim(app, ada.actor, handoff.id)
+    ada.resolve(done.label, outcome="other")
+    assert labels(ada.get("/q/all").text) == [each.label for each in (mine, soon, late, none, done)]
+    assert labels(ada.get("/q/mine").text) == [each.label for each in (soon, late, none)]
 
 
 def test_more_than_a_page_is_loaded_by_where_the_last_row_stood(app: App, ada: Visitor) -> None:

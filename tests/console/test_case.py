@@ -90,6 +90,7 @@ def test_a_summary_that_failed_says_why_and_blocks_nothing(
     page = sign_in("Ada").get(f"/case/{handoff.label}").text
     assert "No summary: model timed out. The case can be worked without it." in page
     assert "Retry" in page
+    assert f'href="/console/case/{handoff.label}/artifacts?kind=summary"' in page
     assert "Claim" in page
 
 

@@ -10,7 +10,7 @@ from flowops.app import App
 from flowops.domain import jobs
 from flowops.domain.access import SYSTEM, Role
 from flowops.queries import audit, outbox
-from tests import delivery
+from tests import cases, delivery, world
 from tests.conftest import Clock
 from tests.console.visitor import Visitor
 from tests.delivery import Ring
@@ -131,6 +131,19 @@ def test_more_jobs_than_a_page_are_loaded_onward(app: App, sue: Visitor) -> None
     shown = re.findall(r"/console/dead/(job_\w+)", first + second)
     assert sorted(shown) == sorted(ids)
     assert "Back to the start" in second
+
+
+def test_a_job_of_another_queue_is_decided_about_unread(app: App, sue: Visitor) -> None:
+    cases.person(app, "Eve", queues=("elsewhere",))
+    case = cases.case(app, world.service(app), queue="elsewhere")
+    (job_id,) = delivery.enqueue(app, jobs.EscalateSla(handoff_id=case.id, clock="response"))
+    for job in delivery.claim(app):
+        delivery.bury(app, job, "no")
+    page = sue.get(f"/dead/{job_id}").text
+    assert "It is about a case of a queue that you do not see." in page
+    assert case.id not in page
+    assert "<code>sla.escalate:***</code>" in page
+    assert sue.post(f"/dead/{job_id}/retry").status_code == 303
 
 
 def test_jobs_are_for_those_who_manage_them(app: App, sign_in: Callable[..., Visitor]) -> None:

@@ -1,18 +1,22 @@
 """What the console takes for a form, whoever sends it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from fastapi.routing import iter_route_contexts
+from fastapi.routing import RouteContext, iter_route_contexts
+from sqlalchemy import func, select
 
 from flowops.app import App
 from flowops.console import forms, pages
-from flowops.domain.access import SYSTEM
+from flowops.domain.access import SYSTEM, Role
+from flowops.queries import artifacts, handoffs
 from flowops.queries import effects as proposals
-from flowops.queries import handoffs
+from flowops.storage import tables
 from tests import cases, world
+from tests.console.test_case import summarise
+from tests.console.test_dead import bury
 from tests.console.visitor import SAME, Visitor
 
 FORM = "application/x-www-form-urlencoded"
@@ -67,6 +71,75 @@ def test_every_address_that_takes_a_form_checks_it(app: App) -> None:
     takers = [c for c in iter_route_contexts(pages.console(app).routes) if c.methods and "POST" in c.methods]
     assert takers
     assert all(isinstance(context.route, forms.Route) for context in takers)
+
+
+# What nobody types: a page fills it in, or offers it for a choice.
+NOT_TYPED = {
+    "csrf", "key", "next", "version", "caseId", "artifactId", "contentSha256", "lastMessageId", "ids", "action",
+    "userId", "owner", "byMail", "priority", "outcome", "role", "for", "hours", "verdict", "expires",
+}  # fmt: skip
+
+
+def text_fields(context: RouteContext) -> Iterator[str]:
+    """The fields of a form that somebody types."""
+    fields = [context.dependant]
+    for dependant in fields:
+        fields += dependant.dependencies
+        yield from (field.alias for field in dependant.body_params if field.alias not in NOT_TYPED)
+
+
+def test_a_text_that_is_too_long_is_refused_by_every_form_and_changes_nothing(
+    app: App, sign_in: Callable[..., Visitor], stranger: Visitor
+) -> None:
+    """The other fields are as they should be, so that nothing else can be the reason."""
+    people = {role: sign_in(role.capitalize(), role) for role in (Role.SUPERVISOR, Role.ADMIN)}
+    sue, admin = people[Role.SUPERVISOR], people[Role.ADMIN]
+    assert sue.actor
+    mine = cases.case(app, world.service(app), customer_id="cust_132")
+    done = cases.case(app, world.service(app, "other"))
+    for handoff in (mine, done):
+        sue.post(f"/case/{handoff.label}/claim")
+    sue.resolve(done.label, outcome="other")
+    summarise(app, mine)
+    effect = world.propose(app, sue.actor, mine.id, "refund", world.BIG)
+    with app.view(SYSTEM) as view:
+        (shown,) = artifacts.versions(view, mine).items
+    (job,) = bury(app, "no", "one")
+    named = {
+        "effect_id": effect.id, "artifact_id": shown.artifact.id, "job_id": job, "user_id": sue.actor.id, "view": "all",
+        "name": "summary", "token_id": "tok_none", "secret": "none",
+    }  # fmt: skip
+    usual = {
+        "action": "escalate", "ids": mine.label, "for": "customer", "priority": "low", "outcome": "other",
+        "role": "customer", "caseId": mine.id, "version": "0", "subject": "Hello", "body": "Hello.", "amount": "1.00",
+        "currency": "EUR", "invoiceId": "inv_320", "verdict": "rejected", "text": "Hello.", "reason": "Because.",
+        "notes": "", "name": "Bo", "email": "bo@example.com", "queues": "default", "service": "robot", "expires": "30d",
+        "topic": "bell.ring", "error": "no",
+    }  # fmt: skip
+    password = {"password": "a long enough password", "again": "a long enough password"}
+
+    def recorded() -> int | None:
+        with app.view(SYSTEM) as view:
+            entry = tables.AuditEntry
+            return view.session.scalar(select(func.count()).select_from(entry).where(entry.event != "job.read"))
+
+    tried = 0
+    for context in iter_route_contexts(pages.console(app).routes):
+        if not (context.methods and "POST" in context.methods):
+            continue
+        path = str(context.path)
+        ref = done.label if path.endswith("/reopen") else mine.label
+        address = path.format_map({"ref": ref} | named)
+        who = admin if path.startswith("/admin") else stranger if path == "/login" else sue
+        for name in text_fields(context):
+            form = usual | ({"role": "operator"} if path.startswith("/admin") else {}) | password
+            before = recorded()
+            answer = who.send(address, form | {name: "x" * 900_000})
+            assert answer.status_code == 422, (path, name, answer.status_code)
+            assert len(answer.content) < 1_200_000, (path, name)
+            assert recorded() == before, (path, name)
+            tried += 1
+    assert tried > 20
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import expect
 
 from flowops.app import App
-from flowops.domain.access import Role
+from flowops.domain.access import SYSTEM, Role
+from flowops.queries import artifacts, handoffs
 from flowops.storage import tables
 from tests import cases, delivery, make, world
 from tests.console.browser import SMALL, Open, once
@@ -217,7 +218,16 @@ def test_the_pages_around_the_cases_fit_a_narrow_window_and_a_fingertip(app: App
     app.mail.send("ada@example.com", long, long, "key")
     make.token(app, Role.SERVICE, long, queues=["a" * 40, "b" * 40])
     sam, ana = cases.person(app, "Sam Okafor", Role.SUPERVISOR), cases.person(app, "Ana Costa", Role.ADMIN)
+    effect = world.proposed(app, world.service(app), customer_id="cust_132", params=world.BIG, subject=long)
+    with app.view(SYSTEM) as view:
+        case = handoffs.get(view, str(effect.handoff_id)).handoff
+    summarise(app, case)
+    with app.view(SYSTEM) as view:
+        (shown,) = artifacts.versions(view, case).items
+    versions = f"case/{case.label}/artifacts"
+    of_case = (versions, f"{versions}/{shown.artifact.id}", f"{versions}/{shown.artifact.id}/context")
     for who, paths in (
+        (sam, ("approvals", *of_case)),
         (sam, ("dead", f"dead/{job_id}", f"dead/retry?error={long}", "mail", "mail/key", "me", "admin/people")),
         (ana, ("admin/people", f"admin/people/{sam.id}", "admin/tokens")),
     ):

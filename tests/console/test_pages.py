@@ -91,6 +91,12 @@ def test_every_answer_carries_the_policy_that_lets_only_our_files_run(
     assert {answer.headers["Cache-Control"] for answer in answers[:-1]} == {"no-store"}
 
 
+def test_no_address_leads_to_where_the_request_says_it_was_sent(stranger: Visitor) -> None:
+    for path in ("/dash/", "/login/", "/q/all/", "/link/secret/", "/", "", "//evil.example/"):
+        answer = stranger.client.get(f"/console{path}", headers={"Host": "evil.example"})
+        assert "evil.example" not in answer.headers.get("Location", ""), path
+
+
 def test_an_asset_is_kept_for_ever_under_the_address_of_its_content(stranger: Visitor) -> None:
     answer = stranger.client.get(render.asset("icons.svg"))
     assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"

@@ -84,7 +84,10 @@ def test_not_even_sign_in_forms_are_taken_from_another_site(stranger: Visitor) -
 
 def test_a_form_of_a_session_that_ended_leads_to_the_sign_in_page(app: App, stranger: Visitor, ref: str) -> None:
     answer = stranger.client.post(f"/console/case/{ref}/claim?in=mine", headers=SAME)
-    assert (answer.status_code, answer.headers["Location"]) == (303, f"/console/login?next=/console/q/mine%3Fcase%3D{ref}")
+    assert (answer.status_code, answer.headers["Location"]) == (
+        303,
+        f"/console/login?next=/console/q/mine%3Fcase%3D{ref}",
+    )
     assert status(app, ref) == "pending"
 
 

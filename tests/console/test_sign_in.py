@@ -1,13 +1,18 @@
 """Signing in and out."""
 
+import threading
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import QueuePool
 
 from flowops import settings as configuration
 from flowops.actions import operators
 from flowops.app import App, build
 from flowops.domain.access import SYSTEM, Role
+from flowops.queries import operators as known
 from tests import live
 from tests.conftest import Clock
 from tests.console.visitor import SAME, Visitor
@@ -72,6 +77,56 @@ def test_after_ten_wrong_tries_an_address_waits_and_is_told_how_long(stranger: V
     assert "Nothing was checked. Again in" in answer.text
 
 
+def test_of_many_wrong_passwords_at_once_ten_are_checked(stranger: Visitor, ada: str) -> None:
+    with ThreadPoolExecutor(30) as threads:
+        sent = [
+            threads.submit(stranger.post, "/login", email="ada@example.com", password=f"wrong {n}") for n in range(30)
+        ]
+    assert Counter(each.result().status_code for each in sent) == {401: 10, 429: 20}
+
+
+def test_who_signs_in_often_is_not_taken_for_somebody_who_guesses(stranger: Visitor, ada: str) -> None:
+    for _ in range(12):
+        assert stranger.post("/login", email="ada@example.com", password=PASSWORD).status_code == 303
+
+
+def test_passwords_are_verified_two_at_a_time_and_hold_no_connection(
+    app: App, stranger: Visitor, ada: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hasher, lock, running, most, held = known._HASHER, threading.Lock(), 0, 0, list[int]()
+    pool = app.database.engine.pool
+    assert isinstance(pool, QueuePool)
+    in_use = pool.checkedout
+
+    class Watched:
+        def verify(self, hashed: str, password: bytes) -> bool:
+            nonlocal running, most
+            with lock:
+                running += 1
+                most = max(most, running)
+                held.append(in_use())
+            threading.Event().wait(0.2)
+            with lock:
+                running -= 1
+            return hasher.verify(hashed, password)
+
+    def sign_in(_: int = 0) -> int:
+        return stranger.post("/login", email="ada@example.com", password=PASSWORD).status_code
+
+    monkeypatch.setattr(known, "_HASHER", Watched())
+    assert (sign_in(), held) == (303, [0])
+    with ThreadPoolExecutor(6) as threads:
+        assert set(threads.map(sign_in, range(6))) == {303}
+    assert most <= 2
+
+
+def test_what_is_too_long_to_be_right_is_not_checked(stranger: Visitor, ada: str) -> None:
+    for form in ({"email": "a" * 320 + "@"}, {"password": "a" * 1001}):
+        answer = stranger.send("/login", {"email": "ada@example.com", "password": PASSWORD} | form)
+        assert answer.status_code == 422
+        assert "that long." in answer.text
+
+
 def test_opening_a_link_does_not_use_it_up_and_it_works_once(stranger: Visitor, link: str) -> None:
     for _ in range(3):
         assert "It is used up when you press the button" in stranger.get(f"/link/{link}").text
@@ -85,8 +140,10 @@ def test_opening_a_link_does_not_use_it_up_and_it_works_once(stranger: Visitor, 
 def test_a_link_stays_out_of_the_log(app: App, link: str) -> None:
     with live.in_process(app) as api, live.log() as logged:
         assert api.get(f"/console/link/{link}").status_code == 200
+        assert api.get(f"/console/link/{link}/").status_code == 404
         assert api.post(f"/console/link/{link}", headers=SAME).status_code == 303
-    assert [line["path"] for line in logged if line["event"] == "request"] == ["/console/link/***"] * 2
+    paths = [line["path"] for line in logged if line["event"] == "request"]
+    assert paths == ["/console/link/***", "/console/link/***/", "/console/link/***"]
     assert link not in str(logged)
 
 

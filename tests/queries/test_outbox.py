@@ -7,10 +7,12 @@ import pytest
 from flowops import app as application
 from flowops import errors
 from flowops.actions import outbox as actions
-from flowops.domain import access, tokens
+from flowops.domain import access, jobs, tokens
+from flowops.domain.access import Role
 from flowops.domain.jobs import AttemptOutcome, Status
 from flowops.queries import outbox
-from tests.conftest import Clock
+from tests import cases, world
+from tests.conftest import NOW, Clock
 from tests.delivery import Ring, enqueue
 
 
@@ -76,6 +78,36 @@ def test_a_job_is_shown_with_its_attempts(
 def test_a_job_that_is_not_there_is_not_found(app: application.App) -> None:
     with app.view() as view, pytest.raises(errors.NotFound):
         outbox.get(view, "job_none")
+
+
+def test_a_job_of_another_queue_is_seen_without_key_and_payload(app: application.App) -> None:
+    sue = cases.person(app, "Sue", Role.SUPERVISOR)
+    cases.person(app, "Eve", queues=("elsewhere",))
+    app.sandbox.seed(NOW)
+    bot = world.service(app)
+    kinds: list[tuple[str, bool]] = []
+    for queue in ("default", "elsewhere"):
+        case = cases.case(app, bot, queue=queue, title=queue)
+        request = world.receive(app, bot, queue=queue)  # its effect has no case
+        told = {"recipient": "ada@example.com", "mail_subject": queue, "body": queue, "idempotency_key": queue}
+        enqueue(
+            app,
+            jobs.NotifyOperator(user_id=str(sue.id), handoff_id=case.id, about="breached"),
+            jobs.SendMail(**told, handoff_id=case.id),
+        )
+        assert request.handoff_id is None
+    for who in (sue, access.SYSTEM):
+        with app.view(who) as view:
+            found, _ = outbox.search(view)
+            foreign = outbox.foreign(view, found)
+            histories = [outbox.get(view, job.id) for job in found]
+        for job, history in zip(found, histories, strict=True):
+            assert (job.id in foreign) is history.is_foreign
+            hidden = {"***"} == set(history.payload.values()) and outbox.key(job, is_foreign=True) == f"{job.topic}:***"
+            assert hidden is history.is_foreign
+        kinds = sorted((history.job.topic, history.is_foreign) for history in histories)
+        topics = ["ai.generate", "effect.execute", "mail.send", "notify.operator"]
+        assert kinds == [(topic, other and who is sue) for topic in topics for other in (False, True)]
 
 
 def test_the_oldest_wait_counts_from_when_the_job_was_due(app: application.App, clock: Clock) -> None:

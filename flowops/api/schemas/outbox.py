@@ -1,15 +1,13 @@
-"""Jobs as those who answer for them see them; a payload only with its secrets masked."""
+"""Jobs as those who answer for them see them: secrets masked, and of another queue's what names its case."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from flowops.api.schemas.answer import Answer
 from flowops.domain import jobs
-
-if TYPE_CHECKING:
-    from flowops.queries import outbox
+from flowops.queries import outbox
 
 
 class Job(Answer):
@@ -27,9 +25,9 @@ class Job(Answer):
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, row: outbox.Row, **more: Any) -> Self:
+    def of(cls, row: outbox.Row, *, is_foreign: bool = False, **more: Any) -> Self:
         shown: dict[str, Any] = {name: getattr(row, name, None) for name in Job.model_fields}
-        return cls(**shown, **more)
+        return cls(**shown | {"key": outbox.key(row, is_foreign=is_foreign)}, **more)
 
 
 class Attempt(Answer):
@@ -62,7 +60,7 @@ class JobHistory(Job):
             )
             for attempt in found.attempts
         ]
-        return cls.of(found.job, payload=found.payload, attempts=attempts)
+        return cls.of(found.job, is_foreign=found.is_foreign, payload=found.payload, attempts=attempts)
 
 
 class Retried(Answer):
