@@ -24,10 +24,12 @@ def do(
     typed: dict[str, str] | None = None,
     about: str = "",
     then: Answer | None = None,
+    at: str = "",
 ) -> Response:
     """Run one action; when it refuses, say so above the case as it is now, with what was typed.
 
-    `then` is what to say above the case when it was done; without it, the browser is led back.
+    `then` is what to say above the case when it was done; without it, the browser is led back, to the part of the page
+    that `at` names.
     """
 
     def refused(error: errors.FlowOpsError, status: int) -> Response:
@@ -41,7 +43,8 @@ def do(
     def done() -> Response:
         return again(change, ref, then or answer.NONE, 200)
 
-    return change.lead(work, _back(change.request, ref), refused, done if then else None)
+    back = _back(change.request, ref) + (f"#{at}" if at else "")
+    return change.lead(work, back, refused, done if then else None)
 
 
 def refuse_other_case(change: Change, ref: str, case_id: str) -> None:

@@ -26,7 +26,7 @@ def ask(change: Worker, ref: str, name: str) -> Response:
     if name not in kinds.NAMED:
         raise errors.NotFound(kind="artifact kind", id=name)
     lease = change.app.settings.claim_lease
-    return acting.do(change, ref, lambda unit: artifacts.request(unit, ref, kinds.NAMED[name], lease=lease))
+    return acting.do(change, ref, lambda unit: artifacts.request(unit, ref, kinds.NAMED[name], lease=lease), at=name)
 
 
 @router.post("/artifacts/{artifact_id}/review")

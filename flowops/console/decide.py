@@ -1,6 +1,6 @@
 """What a person decides about side effects: approved exactly as shown, declined, or called back in time."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Form
 from fastapi.responses import Response
@@ -11,9 +11,13 @@ from flowops.console.session import Change, changes
 from flowops.domain.access import Permission
 from flowops.queries import effects as proposals
 
+if TYPE_CHECKING:
+    from flowops.storage.unit import Unit
+
 router = APIRouter(prefix="/case/{ref}/effects/{effect_id}", route_class=forms.Route)
 Approver = Annotated[Change, changes(Permission.EFFECTS_APPROVE, Permission.EFFECTS_APPROVE_ABOVE_LIMIT)]
 Proposer = Annotated[Change, changes(Permission.EFFECTS_PROPOSE)]
+EFFECTS = "effects"  # the part of the page that shows what was decided, and how long it can be called back
 
 
 @router.post("/approve")
@@ -30,9 +34,11 @@ def approve(
     records = change.app.fetch(asked)
     seen = effects.Answer(content_sha256, last_message_id)  # a page always says what it showed: "" is no message
     policy, settings = change.app.policy, change.app.settings
-    return acting.do(
-        change, ref, lambda unit: effects.approve(unit, effect_id, seen, records, policy, settings), about=effect_id
-    )
+
+    def work(unit: "Unit") -> None:
+        effects.approve(unit, effect_id, seen, records, policy, settings)
+
+    return acting.do(change, ref, work, about=effect_id, at=EFFECTS)
 
 
 @router.post("/decline")
@@ -41,14 +47,15 @@ def decline(change: Approver, ref: str, effect_id: str, reason: Annotated[str, F
     field = f"decline-{effect_id}"
     if wrong := forms.unfit(reason, "Say why."):
         return acting.missing(change, ref, {field: wrong}, {field: reason})
-    settings = change.app.settings
-    return acting.do(
-        change, ref, lambda unit: effects.decline(unit, effect_id, forms.lines(reason), settings), {field: reason}
-    )
+
+    def work(unit: "Unit") -> None:
+        effects.decline(unit, effect_id, forms.lines(reason), change.app.settings)
+
+    return acting.do(change, ref, work, {field: reason}, at=EFFECTS)
 
 
 @router.post("/cancel")
 def cancel(change: Proposer, ref: str, effect_id: str) -> Response:
     """Call an effect back before it leaves."""
     settings = change.app.settings
-    return acting.do(change, ref, lambda unit: effects.cancel(unit, effect_id, settings))
+    return acting.do(change, ref, lambda unit: effects.cancel(unit, effect_id, settings), at=EFFECTS)

@@ -83,7 +83,7 @@ def draft(change: Worker, ref: str, text: Editor) -> Response:
     def work(unit: "Unit") -> None:
         conversation.save_draft(unit, ref, _line(text.subject), forms.lines(text.body), seen, lease=lease)
 
-    return acting.do(change, ref, work, text.typed)
+    return acting.do(change, ref, work, text.typed, at="reply")
 
 
 @router.post("/reply")
@@ -126,7 +126,7 @@ def _propose(change: Change, ref: str, kind: str, params: dict[str, Any], typed:
     def work(unit: "Unit") -> None:
         effects.propose(unit, ref, asked, records, change.app.policy, change.app.settings)
 
-    return acting.do(change, ref, work, typed)
+    return acting.do(change, ref, work, typed, at="effects")
 
 
 def _unfit(change: Change, ref: str, text: Text, *, needs_body: bool) -> dict[str, str]:

@@ -181,9 +181,10 @@ def test_a_reply_is_proposed_approved_as_shown_and_queued(app: App, ada: Visitor
         reply = proposals.search(view, handoff_id=effect.handoff_id).items[0].effect
     assert reply.params == {"body": "Dear Grace,\nit is done."}
     answer = approve(ada, ref, reply.id)
-    assert answer.status_code == 303
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/console/case/{ref}#effects")
     page = ada.get(f"/case/{ref}").text
     assert "1 of 1 approval" in page
+    assert 'id="effects"' in page
     with app.view(SYSTEM) as view:
         assert proposals.get(view, reply.id).effect.status == "approved"
 
