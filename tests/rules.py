@@ -48,14 +48,17 @@ class Case:
         if self.is_mine(who, now) and not self.waits:
             self.ends = max(self.ends or now, now + LEASE)
 
+    def refuse_late(self, who: Actor, now: datetime) -> Refused:
+        mine = self.status == "claimed" and self.owner == who.id
+        late = (mine and self.is_late(now)) or (self.status == "pending" and self.swept == who.id)
+        return errors.ClaimExpired if late else None
+
     def refuse(self, who: Actor, now: datetime, *, supervisor_may: bool = False) -> Refused:
-        if self.status == "pending" and self.swept == who.id:
-            return errors.ClaimExpired
+        if late := self.refuse_late(who, now):
+            return late
         if self.status != "claimed":
             return errors.NotClaimed
-        if self.owner == who.id:
-            return errors.ClaimExpired if self.is_late(now) else None
-        return None if supervisor_may and supervises(who) else errors.NotOwner
+        return None if self.owner == who.id or (supervisor_may and supervises(who)) else errors.NotOwner
 
     def refuse_resolved(self) -> Refused:
         return errors.AlreadyResolved if self.status == "resolved" else None
@@ -83,8 +86,8 @@ class Case:
     def assign(self, who: Actor, to: Actor, now: datetime) -> Refused:
         if not supervises(who):
             return errors.NotPermitted
-        if self.status == "resolved":
-            return errors.AlreadyResolved
+        if refused := self.refuse_resolved() or self.refuse_late(who, now):
+            return refused
         if self.unfit(to):
             return errors.CannotOwn
         self.status, self.owner, self.ends = "claimed", to.id, None if self.waits else now + GIVEN
@@ -131,9 +134,8 @@ class Case:
     def note(self, who: Actor, now: datetime) -> Refused:
         if not works(who):
             return errors.NotPermitted
-        mine = self.status == "claimed" and self.owner == who.id
-        if (mine and self.is_late(now)) or (self.status == "pending" and self.swept == who.id):
-            return errors.ClaimExpired
+        if late := self.refuse_late(who, now):
+            return late
         self.stay(who, now)
         return None
 
@@ -154,8 +156,13 @@ class Case:
     def draft(self, who: Actor, now: datetime) -> Refused:
         return self.owned(who, now)
 
-    def prioritise(self, who: Actor) -> Refused:
-        return self.refuse_resolved() if supervises(who) else errors.NotPermitted
+    def prioritise(self, who: Actor, now: datetime) -> Refused:
+        if not supervises(who):
+            return errors.NotPermitted
+        if refused := self.refuse_resolved() or self.refuse_late(who, now):
+            return refused
+        self.stay(who, now)
+        return None
 
     def hear(self, now: datetime) -> Refused:
         """The customer wrote."""

@@ -112,14 +112,21 @@ class Answer:
 
 
 def approve(
-    unit: Unit, effect_id: str, answer: Answer, records: Records, policy: Policy, settings: Settings
+    unit: Unit,
+    effect_id: str,
+    answer: Answer,
+    records: Records,
+    policy: Policy,
+    settings: Settings,
+    version: int | None = None,
 ) -> tables.Effect:
     """Approve exactly the content that was seen, on records fetched just now.
 
     The last approval needed queues the effect behind its undo window. Raises ContentChanged (with the new hash and the
-    difference), VerificationFailed, NewMessage, SelfApproval, AlreadyDecided, DeniedByPolicy, Expired, AboveLimit.
+    difference), VerificationFailed, NewMessage, SelfApproval, AlreadyDecided, DeniedByPolicy, Expired, AboveLimit, and
+    like every decision ClaimExpired for a late owner and StaleVersion for another `version` of the case.
     """
-    effect, handoff = lock(unit, effect_id)
+    effect, handoff = _lock_to_decide(unit, effect_id, version, settings)
     _refuse_closed(unit, effect)
     _refuse_approver(unit, effect)
     if handoff is not None and answer.last_message_id is not None:
@@ -146,32 +153,30 @@ def approve(
         effect.updated_at = unit.now
         unit.record(_approved(effect, missing))
     if handoff is not None:
-        handoffs.stay(unit, handoff, lease=settings.claim_lease)
         handoffs.touch(unit, handoff)
     return effect
 
 
-def decline(unit: Unit, effect_id: str, reason: str, settings: Settings) -> tables.Effect:
+def decline(unit: Unit, effect_id: str, reason: str, settings: Settings, version: int | None = None) -> tables.Effect:
     """Say no to an effect that waits for a decision; whoever could approve it can decline it."""
-    effect, handoff = lock(unit, effect_id)
+    effect, handoff = _lock_to_decide(unit, effect_id, version, settings)
     if effect.status not in kinds.OPEN:
         raise errors.AlreadyDecided(status=effect.status)
     _refuse_limit(unit, effect)
     set_status(unit, effect, Status.DECLINED)
     unit.record(events.EffectDeclined(effect_id=effect.id, handoff_id=effect.handoff_id, reason=reason))
     if handoff is not None:
-        handoffs.stay(unit, handoff, lease=settings.claim_lease)
         handoffs.touch(unit, handoff)
     return effect
 
 
-def cancel(unit: Unit, effect_id: str, settings: Settings) -> tables.Effect:
+def cancel(unit: Unit, effect_id: str, settings: Settings, version: int | None = None) -> tables.Effect:
     """Withdraw a proposal, or call an approved effect back within its undo window.
 
     Whoever proposed it, approved it as it is now, or supervises may (NotPermitted). A case that was resolved on the
     strength of it needs a person again. Raises TooLate once the window is over or the effect has come to an end.
     """
-    effect, handoff = lock(unit, effect_id)
+    effect, handoff = _lock_to_decide(unit, effect_id, version, settings)
     if effect.proposed_by != unit.actor.id and _approval(unit, effect) is None:
         unit.actor.require(Permission.HANDOFFS_SUPERVISE)
     if effect.status not in kinds.OPEN and not is_in_undo_window(unit, effect):
@@ -182,7 +187,6 @@ def cancel(unit: Unit, effect_id: str, settings: Settings) -> tables.Effect:
     if handoff is not None:
         if handoff.status is CaseStatus.RESOLVED:
             handoffs.need_person(unit, handoff.id, Reason.OTHER, f"The approved {effect.kind} was called back.")
-        handoffs.stay(unit, handoff, lease=settings.claim_lease)
         handoffs.touch(unit, handoff)
     return effect
 
@@ -248,10 +252,13 @@ def is_in_undo_window(unit: Unit, effect: tables.Effect) -> bool:
     return effect.status is Status.APPROVED and effect.execute_after is not None and unit.now < effect.execute_after
 
 
-def lock(unit: Unit, effect_id: str) -> tuple[tables.Effect, tables.Handoff | None]:
-    """The effect and its case, both locked, the case first; NotFound when the actor may not see them."""
+def lock(unit: Unit, effect_id: str, version: int | None = None) -> tuple[tables.Effect, tables.Handoff | None]:
+    """The effect and its case, both locked, the case first; NotFound when the actor may not see them.
+
+    Raises StaleVersion when the caller has seen another `version` of the case, and Invalid when there is no case.
+    """
     handoff_id = unit.session.scalar(select(tables.Effect.handoff_id).where(tables.Effect.id == effect_id))
-    handoff = handoffs.find(unit, handoff_id) if handoff_id else None
+    handoff = handoffs.find(unit, handoff_id, version, of=("effect", effect_id)) if handoff_id else None
     effect = unit.session.scalar(
         select(tables.Effect)
         .where(tables.Effect.id == effect_id)
@@ -264,6 +271,19 @@ def lock(unit: Unit, effect_id: str) -> tuple[tables.Effect, tables.Handoff | No
         raise errors.NotFound(kind="effect", id=effect_id)
     if effect.handoff_id != handoff_id:
         raise errors.Unavailable(what="The effect", reason="its case was opened in this moment")
+    if version is not None and handoff is None:
+        reason = "If-Match names the version of a case, and this effect has none. Nothing was changed; leave it out."
+        raise errors.Invalid(reason=reason)
+    return effect, handoff
+
+
+def _lock_to_decide(
+    unit: Unit, effect_id: str, version: int | None, settings: Settings
+) -> tuple[tables.Effect, tables.Handoff | None]:
+    """Both as `lock` gives them; deciding is a write, so an owner's claim is extended and a late one refused."""
+    effect, handoff = lock(unit, effect_id, version)
+    if handoff is not None:
+        handoffs.stay(unit, handoff, lease=settings.claim_lease)
     return effect, handoff
 
 

@@ -82,11 +82,15 @@ def open(  # noqa: A001 - the verb of the domain, always called qualified
     return handoff
 
 
-def find(unit: Unit, ref: str, version: int | None = None) -> tables.Handoff:
-    """The case, locked, with its owner, resolver and customer; NotFound also when the actor may not see it."""
+def find(unit: Unit, ref: str, version: int | None = None, *, of: tuple[str, str] = ("handoff", "")) -> tables.Handoff:
+    """The case, locked, with its owner, resolver and customer; NotFound also when the actor may not see it.
+
+    `of` is the kind and id of what the caller named instead: it is what is not found, and its case stays untold.
+    """
     handoff = _lock(unit, tables.Handoff.named(ref))
     if handoff is None or not unit.actor.sees(handoff.queue, handoff.created_by):
-        raise errors.NotFound(kind="handoff", id=ref)
+        kind, named = of
+        raise errors.NotFound(kind=kind, id=named or ref)
     if version is not None and version != handoff.version:
         raise errors.StaleVersion(current=handoff.version, sent=version)
     return handoff
@@ -112,22 +116,23 @@ def owned(unit: Unit, ref: str, *, lease: timedelta, version: int | None = None)
 
 
 def joined(unit: Unit, ref: str, *, lease: timedelta, version: int | None = None) -> tables.Handoff:
-    """The case, for whoever adds something to it, the owner or not; of an owner the claim is extended.
-
-    A late owner is refused with ClaimExpired: they may still believe that the case is theirs.
-    """
+    """The case, for whoever adds something to it, the owner or not: as `find` gives it, after `stay`."""
     handoff = find(unit, ref, version)
-    if handoff.status is Status.CLAIMED and handoff.claimed_by == unit.actor.id:
-        _refuse_late(unit, handoff)
-        extend(unit, handoff, lease)
-    refuse_returned(unit, handoff)
+    stay(unit, handoff, lease=lease)
     return handoff
 
 
-def stay(unit: Unit, handoff: tables.Handoff, *, lease: timedelta) -> None:
-    """Extend the claim of an owner who acts on what belongs to their case; everybody else's acts leave it as it is."""
-    if handoff.claimed_by == unit.actor.id and not is_late(handoff, unit.now):
+def stay(unit: Unit, handoff: tables.Handoff, *, lease: timedelta) -> bool:
+    """Extend the claim of an owner who acts on their case, and say whether it lasts longer now.
+
+    Everybody else's acts leave it as it is. A late owner is refused with ClaimExpired: they may still believe that the
+    case is theirs. Whoever records nothing else records the extension.
+    """
+    refuse_late(unit, handoff)
+    before = handoff.claim_expires_at
+    if handoff.status is Status.CLAIMED and handoff.claimed_by == unit.actor.id:
         extend(unit, handoff, lease)
+    return handoff.claim_expires_at != before
 
 
 def resolve(
@@ -170,17 +175,20 @@ def reopen(unit: Unit, ref: str, reason: str, *, version: int | None = None) -> 
 
 
 def set_priority(
-    unit: Unit, ref: str, priority: Priority, reason: str, *, version: int | None = None
+    unit: Unit, ref: str, priority: Priority, reason: str, *, lease: timedelta, version: int | None = None
 ) -> tables.Handoff:
     """Make a case more or less urgent, and move our deadline with it; a supervisor may.
 
-    The priority it has already changes nothing.
+    The priority it has already changes nothing but the owner's claim, which is extended.
     """
     unit.actor.require(Permission.HANDOFFS_SUPERVISE)
     handoff = unresolved(unit, ref, version)
+    is_extended = stay(unit, handoff, lease=lease)
     if priority is not handoff.priority:
         prioritise(unit, handoff, priority, reason)
         touch(unit, handoff)
+    elif is_extended:
+        record_extension(unit, handoff)
     return handoff
 
 
@@ -267,20 +275,20 @@ def refuse_others(unit: Unit, handoff: tables.Handoff, *, supervisor_may: bool =
 
     Raises NotClaimed, NotOwner or ClaimExpired.
     """
-    refuse_returned(unit, handoff)
+    refuse_late(unit, handoff)
     if handoff.status is not Status.CLAIMED:
         raise errors.NotClaimed()
-    if handoff.claimed_by == unit.actor.id:
-        _refuse_late(unit, handoff)
-    elif not (supervisor_may and unit.actor.may(Permission.HANDOFFS_SUPERVISE)):
+    if handoff.claimed_by != unit.actor.id and not (supervisor_may and unit.actor.may(Permission.HANDOFFS_SUPERVISE)):
         raise errors.NotOwner(**owner(handoff))
 
 
-def refuse_returned(unit: Unit, handoff: tables.Handoff) -> None:
+def refuse_late(unit: Unit, handoff: tables.Handoff) -> None:
     """Tell a late owner that their claim ended (ClaimExpired), also once the case was returned to the queue.
 
     Whether the sweep has come by then shall make no difference to them; a claim, by whomever, ends the matter.
     """
+    if handoff.claim_expires_at is not None and handoff.claimed_by == unit.actor.id and is_late(handoff, unit.now):
+        raise _expired(handoff.claim_expires_at)
     if handoff.status is not Status.PENDING:
         return
     entry = tables.AuditEntry
@@ -299,6 +307,12 @@ def extend(unit: Unit, handoff: tables.Handoff, lease: timedelta) -> None:
     """Let the claim last for the lease from now, if it would end earlier; no claim runs while a case waits."""
     if handoff.waiting_for is None:
         handoff.claim_expires_at = max(handoff.claim_expires_at or unit.now, unit.now + lease)
+
+
+def record_extension(unit: Unit, handoff: tables.Handoff) -> None:
+    """Put on record that the claim lasts longer, where nothing else tells that its owner was there."""
+    ends = times.rfc3339(handoff.claim_expires_at)
+    unit.record(events.ClaimExtended(handoff_id=handoff.id, claim_expires_at=ends))
 
 
 def move(handoff: tables.Handoff, verb: Verb) -> None:
@@ -326,11 +340,6 @@ def owner(handoff: tables.Handoff) -> dict[str, Any]:
         "claimed_at": since,
         "claim_expires_at": handoff.claim_expires_at,
     }
-
-
-def _refuse_late(unit: Unit, handoff: tables.Handoff) -> None:
-    if handoff.claim_expires_at is not None and is_late(handoff, unit.now):
-        raise _expired(handoff.claim_expires_at)
 
 
 def _expired(at: datetime) -> errors.ClaimExpired:

@@ -30,9 +30,7 @@ def claim(unit: Unit, ref: str, *, lease: timedelta, version: int | None = None)
         if handoff.claimed_by != unit.actor.id:
             raise errors.AlreadyClaimed(**handoffs.owner(handoff))
         handoffs.extend(unit, handoff, lease)
-        unit.record(
-            events.ClaimExtended(handoff_id=handoff.id, claim_expires_at=times.rfc3339(handoff.claim_expires_at))
-        )
+        handoffs.record_extension(unit, handoff)
         return handoff
     late_owner = handoff.claimed_by
     handoffs.move(handoff, Verb.CLAIM)
@@ -86,10 +84,12 @@ def assign(
     """Give a case to somebody for eight hours, whoever owns it; a supervisor may, and also to themselves.
 
     A waiting case goes on waiting, for its new owner. The new owner is told unless they did it. Raises CannotOwn for
-    somebody who is disabled, no member of the queue or lacks the right, and NotFound for nobody at all.
+    somebody who is disabled, no member of the queue or lacks the right, NotFound for nobody at all, and ClaimExpired
+    for a late owner, who claims the case again before they give it away.
     """
     unit.actor.require(Permission.HANDOFFS_SUPERVISE)
     handoff = handoffs.unresolved(unit, ref, version)
+    handoffs.refuse_late(unit, handoff)
     owner, former_owner_id = _fit(unit, handoff, user_id), handoff.claimed_by
     handoffs.move(handoff, Verb.ASSIGN)
     _give(unit, handoff, owner, ASSIGNED)
@@ -147,7 +147,7 @@ def escalate(unit: Unit, ref: str, reason: str, *, version: int | None = None) -
     """
     unit.actor.require(Permission.HANDOFFS_WORK)
     handoff = handoffs.unresolved(unit, ref, version)
-    handoffs.refuse_returned(unit, handoff)
+    handoffs.refuse_late(unit, handoff)
     if handoff.status is Status.CLAIMED:
         handoffs.refuse_others(unit, handoff, supervisor_may=True)
     unit.record(events.HandoffEscalated(handoff_id=handoff.id, former_owner_id=handoff.claimed_by, reason=reason))

@@ -76,7 +76,7 @@ def approve(effect_id: str, body: bodies.Approve, write: CanDecide, app: App) ->
     answer = actions.Answer(body.content_sha256, body.last_message_id)
 
     def work(unit: "Unit") -> Answer:
-        actions.approve(unit, effect_id, answer, records, app.policy, app.settings)
+        actions.approve(unit, effect_id, answer, records, app.policy, app.settings, write.version)
         return _shown(unit, effect_id)
 
     return write.answer(work)
@@ -87,7 +87,7 @@ def decline(effect_id: str, body: bodies.Decline, write: CanDecide, app: App) ->
     """Say no to an effect that waits for a decision."""
 
     def work(unit: "Unit") -> Answer:
-        actions.decline(unit, effect_id, body.reason, app.settings)
+        actions.decline(unit, effect_id, body.reason, app.settings, write.version)
         return _shown(unit, effect_id)
 
     return write.answer(work)
@@ -98,7 +98,7 @@ def cancel(effect_id: str, write: CanPropose, app: App) -> Response:
     """Withdraw a proposal, or call an approved effect back while its undo window lasts."""
 
     def work(unit: "Unit") -> Answer:
-        actions.cancel(unit, effect_id, app.settings)
+        actions.cancel(unit, effect_id, app.settings, write.version)
         return _shown(unit, effect_id)
 
     return write.answer(work)

@@ -54,6 +54,21 @@ def test_deciding_on_an_effect_extends_the_owners_claim_and_nobody_elses(
     assert left() == [timedelta(minutes=15), timedelta(minutes=4, seconds=51)]
 
 
+def test_a_late_owner_decides_on_no_effect(app: App, bot: Actor, ada: Actor, clock: Clock) -> None:
+    effect = world.proposed(app, bot)
+    case = str(effect.handoff_id)
+    verbs.claim(app, ada, case)
+    clock.forward(minutes=15)
+    for is_swept in (False, True):
+        assert not is_swept or verbs.sweep(app) == 1
+        for decide in (world.approve, world.decline, world.cancel):
+            with pytest.raises(errors.ClaimExpired):
+                decide(app, ada, effect)
+        assert world.now(app, effect).status is Status.PROPOSED
+    verbs.claim(app, ada, case)
+    assert world.approve(app, ada, effect).status is Status.APPROVED
+
+
 def test_an_approval_of_other_content_than_the_effects_is_refused(app: App, bot: Actor, ada: Actor) -> None:
     effect = world.proposed(app, bot)
     with pytest.raises(errors.ContentChanged) as refused:
@@ -145,8 +160,27 @@ def test_nobody_proposes_in_a_resolved_case(app: App, bot: Actor, boss: Actor) -
 def test_an_effect_without_a_case_is_nobodys_of_another_queue(app: App, bot: Actor) -> None:
     effect = world.effect_of(app, world.receive(app, bot))
     stranger = person(app, "Zoe", Role.SUPERVISOR, ("elsewhere",))
-    with pytest.raises(errors.NotFound):
+    with pytest.raises(errors.NotFound, match=f"no effect {effect.id}"):
         world.decline(app, stranger, effect)
+
+
+def test_who_may_not_see_an_effect_is_not_told_its_case(app: App, bot: Actor) -> None:
+    effect = world.proposed(app, bot)
+    stranger = person(app, "Zoe", Role.SUPERVISOR, ("elsewhere",))
+    for decide in (world.approve, world.decline, world.cancel):
+        with pytest.raises(errors.NotFound, match=f"no effect {effect.id}"):
+            decide(app, stranger, effect)
+
+
+def test_a_decision_takes_the_version_of_the_case_that_was_seen(app: App, bot: Actor, ada: Actor) -> None:
+    effect = world.proposed(app, bot)
+    with pytest.raises(errors.StaleVersion, match="at version 1, you sent 7"), app.unit(ada) as unit:
+        effects.decline(unit, effect.id, "no", app.settings, version=7)
+    with app.unit(ada) as unit:
+        assert effects.decline(unit, effect.id, "no", app.settings, version=1).status is Status.DECLINED
+    alone = world.effect_of(app, world.receive(app, bot))
+    with pytest.raises(errors.Invalid, match="If-Match"), app.unit(ada) as unit:
+        effects.cancel(unit, alone.id, app.settings, version=1)
 
 
 def test_a_message_that_came_after_the_one_read_stops_the_approval(app: App, bot: Actor, ada: Actor) -> None:

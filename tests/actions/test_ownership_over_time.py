@@ -9,7 +9,7 @@ from flowops import errors
 from flowops.actions import handoffs, ownership
 from flowops.app import App
 from flowops.domain.access import Actor, ActorKind
-from flowops.domain.handoffs import Status, WaitingFor
+from flowops.domain.handoffs import Priority, Status, WaitingFor
 from tests import cases, verbs
 from tests.conftest import Clock
 from tests.verbs import LEASE
@@ -68,6 +68,36 @@ def test_a_late_owner_is_told_so_before_and_after_the_sweep(app: App, clock: Clo
         assert verbs.happened(app, case) == before
     assert verbs.claim(app, ada, case).claim_expires_at == clock.now + LEASE
     assert verbs.note(app, ada, case).claimed_by == ada.id
+
+
+def test_a_late_supervisor_claims_before_they_supervise(
+    app: App, clock: Clock, ada: Actor, boss: Actor, case: str
+) -> None:
+    verbs.claim(app, boss, case)
+    clock.forward(minutes=15)
+    for is_swept in (False, True):
+        assert not is_swept or verbs.sweep(app) == 1
+        before = verbs.happened(app, case)
+        for owner in (ada, boss):
+            with pytest.raises(errors.ClaimExpired):
+                verbs.assign(app, boss, case, owner)
+        for priority in Priority:
+            with pytest.raises(errors.ClaimExpired):
+                verbs.prioritise(app, boss, case, priority)
+        assert verbs.happened(app, case) == before
+    verbs.claim(app, boss, case)
+    verbs.prioritise(app, boss, case, Priority.LOW)
+    assert verbs.assign(app, boss, case, ada).claimed_by == ada.id
+
+
+def test_a_priority_set_by_the_owner_extends_their_claim(app: App, clock: Clock, boss: Actor, case: str) -> None:
+    version = verbs.claim(app, boss, case).version
+    for priority, change in ((Priority.LOW, 1), (Priority.LOW, 0)):
+        clock.forward(minutes=10)
+        version += change
+        handoff = verbs.prioritise(app, boss, case, priority)
+        assert (handoff.claim_expires_at, handoff.version) == (clock.now + LEASE, version)
+    assert verbs.happened(app, case)[-2:] == ["handoff.priority_changed", "handoff.claim_extended"]
 
 
 def test_somebody_elses_claim_ends_the_lateness(app: App, clock: Clock, ada: Actor, bob: Actor, case: str) -> None:

@@ -48,6 +48,21 @@ def test_a_refund_is_proposed_ruled_on_and_approved(api: Api, operator: str, cas
     assert (again.status_code, again.json()["code"]) == (409, "already_decided")
 
 
+def test_a_decision_on_a_case_that_changed_since_is_refused(api: Api, operator: str, case: str) -> None:
+    effect = propose(api, operator, case)
+    version = api.get(f"/handoffs/{case}", operator).headers["ETag"]
+    api.post(f"/handoffs/{case}/notes", operator, json={"text": "Wait for the bank."})
+    for verb, body in (
+        ("approve", {"contentSha256": effect["contentSha256"]}),
+        ("decline", {"reason": "no"}),
+        ("cancel", None),
+    ):
+        stale = api.post(f"/effects/{effect['id']}/{verb}", operator, json=body, headers={"If-Match": version})
+        assert (stale.status_code, stale.json()["code"]) == (412, "stale_version"), verb
+    now = {"If-Match": api.get(f"/handoffs/{case}", operator).headers["ETag"]}
+    assert api.post(f"/effects/{effect['id']}/cancel", operator, headers=now).json()["status"] == "cancelled"
+
+
 def test_a_wrong_hash_is_told_the_right_one(api: Api, operator: str, case: str) -> None:
     effect = propose(api, operator, case)
     answer = api.post(f"/effects/{effect['id']}/approve", operator, json={"contentSha256": "sha256:0"})

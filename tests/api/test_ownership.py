@@ -119,7 +119,7 @@ def test_a_late_owner_gets_the_same_answer_to_every_write_but_a_claim(
     clock.forward(minutes=15)
     before = api.get(case, boss).json()
     for verb, body in verbs(boss_id).items():
-        if verb in {"claim", "assign", "priority", "reopen"}:  # which ask nobody to own the case
+        if verb in {"claim", "reopen"}:  # what they may, and what needs a case that is resolved
             continue
         answer = api.post(f"{case}/{verb}", boss, json=body)
         assert (answer.status_code, answer.json()["code"]) == (409, "claim_expired"), verb
@@ -137,6 +137,10 @@ def test_the_next_case_is_claimed_until_there_is_none(api: Api, app: App, ada: s
     assert answers[0].headers["ETag"] == '"2"'
     assert (answers[3].content, "ETag" in answers[3].headers) == (b"", False)
     assert api.post("/handoffs/next?queue=legal", ada).status_code == 204
+    other = api.post("/handoffs/next?queue=legal", ada, key="a")
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
+    assert api.post("/handoffs/next", ada, headers={"If-Match": '"1"'}).status_code == 422
+    assert api.post("/handoffs/next", ada, headers={"If-Match": "*"}).status_code == 204
 
 
 def test_an_assignment_lasts_eight_hours_and_a_pause_has_no_end(

@@ -125,7 +125,7 @@ class Rules(RuleBasedStateMachine):
                 refused = case.resolve(actor, now, waiting_effects=waiting)
             case "prioritise":
                 more = (Priority.HIGH if self.seen.case["priority"] is Priority.LOW else Priority.LOW,)
-                refused = case.prioritise(actor)
+                refused = case.prioritise(actor, now)
             case "wait":
                 more = (None if case.until else now + timedelta(hours=1),)
                 refused = case.wait(actor, more[0], now)
@@ -169,7 +169,7 @@ class Rules(RuleBasedStateMachine):
         fresh, bound = self.content(effect.amount), effect.content
         seen = fresh if as_it_is else bound
         sha256 = self.hash(effect) if seen != bound else self.seen.effects[effect_id]["content_sha256"]
-        refused = effect.approve(actor, seen, fresh, now)
+        refused = self.refuse_late(actor) or effect.approve(actor, seen, fresh, now)
         if not refused and self.case:
             self.case.stay(actor, now)
         told = effects.Answer(sha256), self.records(effect.amount), self.app.policy, self.app.settings
@@ -177,7 +177,9 @@ class Rules(RuleBasedStateMachine):
 
     def refuse(self, actor: Actor, effect_id: str, answer: str) -> None:
         effect, now = self.effects[effect_id], self.clock.now
-        refused = effect.decline(actor) if answer == "decline" else effect.cancel(actor, now)
+        refused = self.refuse_late(actor)
+        if not refused:
+            refused = effect.decline(actor) if answer == "decline" else effect.cancel(actor, now)
         if not refused and self.case:
             if self.case.status == "resolved":
                 self.need_person()
@@ -315,6 +317,9 @@ class Rules(RuleBasedStateMachine):
 
     def change(self, refundable: int | None) -> None:
         self.refundable = self.refundable if refundable is None else refundable
+
+    def refuse_late(self, actor: Actor) -> rules.Refused:
+        return self.case.refuse_late(actor, self.clock.now) if self.case else None
 
     def need_person(self) -> None:
         self.case = self.case or rules.Case()
