@@ -153,7 +153,7 @@ def resolve(
     handoff.resolver = unit.session.get_one(tables.User, unit.actor.id)
     handoff.resolved_by, handoff.resolved_at = handoff.resolver.id, unit.now
     handoff.outcome, handoff.outcome_notes = outcome, notes
-    handoff.claim_expires_at = handoff.waiting_for = handoff.wait_until = None
+    handoff.claim_expires_at = handoff.claim_left = handoff.waiting_for = handoff.wait_until = None
     touch(unit, handoff)
     unit.record(
         events.HandoffResolved(
@@ -237,12 +237,15 @@ def open_again(unit: Unit, handoff: tables.Handoff, reason: str, why: str | None
 
 
 def end_wait(unit: Unit, handoff: tables.Handoff, because: str, lease: timedelta | None = None) -> None:
-    """Let the clock of a waiting case run again, and with `lease` its owner's claim; others are left as they are."""
+    """Let the clock of a waiting case run again; a case that does not wait is left as it is.
+
+    With `lease` its owner's claim lasts as long from now, or longer if more was left of it when the waiting began.
+    """
     if handoff.waiting_for is None:
         return
     sla.resume(unit, handoff)
-    handoff.waiting_for = handoff.wait_until = None
-    handoff.claim_expires_at = unit.now + lease if lease else None
+    handoff.claim_expires_at = unit.now + max(lease, handoff.claim_left or lease) if lease else None
+    handoff.waiting_for = handoff.wait_until = handoff.claim_left = None
     unit.record(
         events.HandoffResumed(handoff_id=handoff.id, because=because, sla_due_at=times.rfc3339(handoff.sla_due_at))
     )

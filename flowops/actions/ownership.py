@@ -9,8 +9,9 @@ from sqlalchemy.orm import InstrumentedAttribute
 from flowops import errors
 from flowops.actions import handoffs, operators, sla
 from flowops.domain import events, jobs, times
-from flowops.domain.access import Actor, ActorKind, Permission
+from flowops.domain.access import Actor, Permission
 from flowops.domain.handoffs import Status, Tier, Verb, WaitingFor
+from flowops.domain.notices import About
 from flowops.domain.sla import Clock
 from flowops.storage import tables
 from flowops.storage.unit import Unit
@@ -22,10 +23,10 @@ def claim(unit: Unit, ref: str, *, lease: timedelta, version: int | None = None)
     """Make a case the actor's own for the length of the lease; the owner's second claim extends it.
 
     A claim that has run out can be taken by anyone. The first claim keeps the promise of a response and starts the
-    clock of the resolution. Raises AlreadyClaimed, AlreadyResolved, or CannotOwn when the case needs another role.
+    clock of the resolution. Raises AlreadyClaimed, AlreadyResolved, or NotPermitted when the case needs another role.
     """
     handoff = handoffs.unresolved(unit, ref, version)
-    _refuse_unfit(unit.actor, handoff)
+    unit.actor.require(_needed(handoff))
     if handoff.status is Status.CLAIMED and not handoffs.is_late(handoff, unit.now):
         if handoff.claimed_by != unit.actor.id:
             raise errors.AlreadyClaimed(**handoffs.owner(handoff))
@@ -83,9 +84,9 @@ def assign(
 ) -> tables.Handoff:
     """Give a case to somebody for eight hours, whoever owns it; a supervisor may, and also to themselves.
 
-    A waiting case goes on waiting, for its new owner. The new owner is told unless they did it. Raises CannotOwn for
-    somebody who is disabled, no member of the queue or lacks the right, NotFound for nobody at all, and ClaimExpired
-    for a late owner, who claims the case again before they give it away.
+    A waiting case goes on waiting, for its new owner, whose eight hours begin when it waits no more. The new owner is
+    told unless they did it. Raises CannotOwn for somebody who is disabled, no member of the queue or lacks the right,
+    NotFound for nobody at all, and ClaimExpired for a late owner, who claims the case again before they give it away.
     """
     unit.actor.require(Permission.HANDOFFS_SUPERVISE)
     handoff = handoffs.unresolved(unit, ref, version)
@@ -102,7 +103,7 @@ def assign(
             reason=reason,
         )
     )
-    _notify(unit, handoff, [owner.id], about="assigned")
+    _notify(unit, handoff, [owner.id], about=About.ASSIGNED)
     return handoff
 
 
@@ -117,20 +118,26 @@ def wait(
 ) -> tables.Handoff:
     """Stop the clock while the owner waits for somebody's answer, at most `until`; their claim lasts as long.
 
+    What is left of the claim is kept for the time after.
     Waiting again changes for whom and how long. Raises what `handoffs.owned` raises, and Invalid when `until` is past.
     """
     handoff = handoffs.owned(unit, ref, lease=lease, version=version)
     if until is not None and until <= unit.now:
         raise errors.Invalid(reason=f"{times.in_words(until)} is past. Nothing was changed; wait until a later time.")
     sla.pause(unit, handoff)
-    handoff.waiting_for, handoff.wait_until, handoff.claim_expires_at = waiting_for, until, None
+    if handoff.claim_expires_at is not None:
+        handoff.claim_left, handoff.claim_expires_at = handoff.claim_expires_at - unit.now, None
+    handoff.waiting_for, handoff.wait_until = waiting_for, until
     handoffs.touch(unit, handoff)
     unit.record(events.HandoffWaiting(handoff_id=handoff.id, waiting_for=waiting_for, until=times.rfc3339(until)))
     return handoff
 
 
 def resume(unit: Unit, ref: str, *, lease: timedelta, version: int | None = None) -> tables.Handoff:
-    """Wait no longer: the owner's clock runs again, and their claim from now for the lease. Raises NotWaiting too."""
+    """Wait no longer: the owner's clock and their claim run again, and that for the lease at least.
+
+    Raises NotWaiting too.
+    """
     handoff = handoffs.owned(unit, ref, lease=lease, version=version)
     if handoff.waiting_for is None:
         raise errors.NotWaiting()
@@ -142,21 +149,23 @@ def resume(unit: Unit, ref: str, *, lease: timedelta, version: int | None = None
 def escalate(unit: Unit, ref: str, reason: str, *, version: int | None = None) -> tables.Handoff:
     """Put a case into the hands of supervisors: back to the queue, one priority more, and they are told.
 
-    Whoever works on cases may, of a case that somebody else owns only a supervisor (NotOwner). A case that needs a
-    supervisor already keeps its priority, or repeating this would make anything urgent.
+    Whoever works on cases may, whoever owns it: a former owner who did not do it themselves is told. A case that needs
+    a supervisor already keeps its priority, or repeating this would make anything urgent.
     """
     unit.actor.require(Permission.HANDOFFS_WORK)
     handoff = handoffs.unresolved(unit, ref, version)
     handoffs.refuse_late(unit, handoff)
-    if handoff.status is Status.CLAIMED:
-        handoffs.refuse_others(unit, handoff, supervisor_may=True)
-    unit.record(events.HandoffEscalated(handoff_id=handoff.id, former_owner_id=handoff.claimed_by, reason=reason))
+    former_owner_id = handoff.claimed_by
+    unit.record(events.HandoffEscalated(handoff_id=handoff.id, former_owner_id=former_owner_id, reason=reason))
     _return(unit, handoff, Verb.ESCALATE, "escalated")
     if handoff.tier is not Tier.SUPERVISOR:
         handoff.tier = Tier.SUPERVISOR
         if handoff.priority.raised is not handoff.priority:
             handoffs.prioritise(unit, handoff, handoff.priority.raised, reason)
-    _notify(unit, handoff, operators.supervisors(unit, handoff.queue), about="escalated")
+    supervisors = [id for id in operators.supervisors(unit, handoff.queue) if id != former_owner_id]
+    _notify(unit, handoff, supervisors, about=About.ESCALATED)
+    if former_owner_id is not None:
+        _notify(unit, handoff, [former_owner_id], about=About.TAKEN)
     return handoff
 
 
@@ -192,7 +201,10 @@ def _due(unit: Unit, moment: InstrumentedAttribute[datetime | None], limit: int)
 
 def _give(unit: Unit, handoff: tables.Handoff, owner: tables.User, lease: timedelta) -> None:
     handoff.owner, handoff.claimed_by, handoff.claimed_at = owner, owner.id, unit.now
-    handoff.claim_expires_at = None if handoff.waiting_for else unit.now + lease
+    if handoff.waiting_for is None:
+        handoff.claim_expires_at = unit.now + lease
+    else:
+        handoff.claim_left = lease
     if handoff.sla_clock == Clock.RESPONSE:
         sla.start(unit, handoff, Clock.RESOLUTION)
     handoffs.touch(unit, handoff)
@@ -214,17 +226,17 @@ def _fit(unit: Unit, handoff: tables.Handoff, user_id: str) -> tables.User:
         raise errors.CannotOwn(name=user.name, why="their account is disabled")
     if unit.session.get(tables.QueueMember, (user.id, handoff.queue)) is None:
         raise errors.CannotOwn(name=user.name, why=f"they are no member of the queue {handoff.queue}")
-    _refuse_unfit(Actor(user.kind, user.name, user.id, user.role), handoff)
+    if not Actor(user.kind, user.name, user.id, user.role).may(needed := _needed(handoff)):
+        raise errors.CannotOwn(name=user.name, why=f"it needs the permission {needed}", permission=needed)
     return user
 
 
-def _refuse_unfit(who: Actor, handoff: tables.Handoff) -> None:
-    needed = Permission.HANDOFFS_SUPERVISE if handoff.tier is Tier.SUPERVISOR else Permission.HANDOFFS_WORK
-    if who.kind is not ActorKind.PERSON or not who.may(needed):
-        raise errors.CannotOwn(name=who.name, why=f"it needs the permission {needed}", permission=needed)
+def _needed(handoff: tables.Handoff) -> Permission:
+    """What only people may do whose role lets them own the case."""
+    return Permission.HANDOFFS_SUPERVISE if handoff.tier is Tier.SUPERVISOR else Permission.HANDOFFS_WORK
 
 
-def _notify(unit: Unit, handoff: tables.Handoff, user_ids: Sequence[str], about: str) -> None:
+def _notify(unit: Unit, handoff: tables.Handoff, user_ids: Sequence[str], about: About) -> None:
     for user_id in user_ids:
         if user_id != unit.actor.id:
             unit.enqueue(jobs.NotifyOperator(user_id=user_id, handoff_id=handoff.id, about=about))

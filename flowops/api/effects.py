@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["effects"])
 CanRead = Annotated[Actor, requires(Permission.CASES_READ, Permission.CASES_READ_OWN)]
 CanPropose = Annotated[Write, writes(Permission.EFFECTS_PROPOSE)]
+CanWork = Annotated[Write, writes(Permission.HANDOFFS_WORK)]
 CanDecide = Annotated[Write, writes(Permission.EFFECTS_APPROVE)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 
@@ -28,8 +29,11 @@ def propose(ref: str, body: bodies.ProposeEffect, write: CanPropose, app: App) -
 
 
 @router.post("/handoffs/{ref}/replies", status_code=201, response_model=schemas.Effect)
-def reply(ref: str, body: bodies.Reply, write: CanPropose, app: App) -> Response:
-    """Propose a reply to the customer; a person approves exactly this text before it is sent."""
+def reply(ref: str, body: bodies.Reply, write: CanWork, app: App) -> Response:
+    """Propose a reply to the customer; a person approves exactly this text before it is sent.
+
+    The owner's alone: a service proposes the effect `reply`.
+    """
     return _propose(app, write, ref, "reply", body.model_dump(by_alias=True, exclude_none=True))
 
 

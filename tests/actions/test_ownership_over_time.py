@@ -8,8 +8,9 @@ import pytest
 from flowops import errors
 from flowops.actions import handoffs, ownership
 from flowops.app import App
-from flowops.domain.access import Actor, ActorKind
-from flowops.domain.handoffs import Priority, Status, WaitingFor
+from flowops.domain.access import SYSTEM, Actor, ActorKind
+from flowops.domain.handoffs import Priority, Reason, Status, WaitingFor
+from flowops.storage import tables
 from tests import cases, verbs
 from tests.conftest import Clock
 from tests.verbs import LEASE
@@ -225,7 +226,33 @@ def test_a_waiting_case_waits_on_for_its_new_owner(app: App, clock: Clock, ada: 
     assert (handoff.claim_expires_at, handoff.sla_due_at) == (None, None)
     clock.forward(hours=1)
     verbs.sweep(app)
-    assert verbs.read(app, case).claim_expires_at == clock.now + LEASE
+    assert verbs.read(app, case).claim_expires_at == clock.now + timedelta(hours=8)
+
+
+def test_what_is_left_of_a_claim_is_left_after_the_waiting(app: App, clock: Clock, ada: Actor, boss: Actor) -> None:
+    def fails(app: App, who: Actor, case: str) -> tables.Handoff:
+        with app.unit(SYSTEM) as unit:
+            return handoffs.need_person(unit, case, Reason.EFFECT_FAILED, "The refund failed.")
+
+    for end in (verbs.resume, verbs.write, fails):
+        case = cases.case(app, ada).id
+        verbs.assign(app, boss, case, ada)
+        clock.forward(hours=2)
+        verbs.wait(app, ada, case)
+        clock.forward(days=1)
+        verbs.wait(app, ada, case)  # again, which keeps what is left
+        assert end(app, ada, case).claim_expires_at == clock.now + timedelta(hours=6)
+        clock.forward(hours=5, minutes=50)
+        verbs.wait(app, ada, case)  # a write of the owner, so that the lease is left
+        assert end(app, ada, case).claim_expires_at == clock.now + LEASE
+
+
+def test_nothing_is_left_of_a_claim_that_ended_another_way(app: App, clock: Clock, ada: Actor, boss: Actor) -> None:
+    for end in (verbs.release, verbs.escalate, verbs.resolve):
+        case = cases.case(app, ada).id
+        verbs.assign(app, boss, case, ada)
+        verbs.wait(app, ada, case)
+        assert end(app, ada, case).claim_left is None
 
 
 def test_a_waiting_case_can_be_resolved_and_waits_no_longer(app: App, clock: Clock, ada: Actor, case: str) -> None:

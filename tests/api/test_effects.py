@@ -76,6 +76,14 @@ def test_a_reply_waits_for_a_person(api: Api, operator: str, case: str) -> None:
     assert answer.json()["params"] == {"body": "We are looking into it."}
 
 
+def test_a_service_proposes_a_reply_as_an_effect_alone(api: Api, app: App, operator: str) -> None:
+    bot = make.token(app, Role.SERVICE, "bot")
+    case = api.post("/handoffs", bot, json=CASE).json()["id"]
+    refused = api.post(f"/handoffs/{case}/replies", bot, json={"body": "We are looking into it."})
+    assert (refused.status_code, refused.json()["permission"]) == (403, "handoffs.work")
+    assert propose(api, bot, case, {"kind": "reply", "params": {"body": "We look."}})["status"] == "proposed"
+
+
 def test_a_declined_effect_no_longer_keeps_the_case_open(api: Api, operator: str, case: str) -> None:
     effect = propose(api, operator, case)
     resolve = {"outcome": "declined", "notes": "Not ours."}

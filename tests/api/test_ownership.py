@@ -7,6 +7,7 @@ import pytest
 
 from flowops.app import App
 from flowops.domain.access import Role
+from flowops.queries import audit
 from tests import cases, make
 from tests.conftest import Clock
 from tests.live import Api
@@ -76,7 +77,12 @@ def test_every_verb_answers_with_the_case_and_can_be_repeated(
             assert (first.json()["waitingFor"], first.json()["slaDueAt"]) == ("customer", None)
         if verb == "escalate":
             assert (first.json()["tier"], first.json()["status"]) == ("supervisor", "pending")
-    assert api.post(f"{case}/claim", bob).json()["code"] == "cannot_own"
+    refused = api.post(f"{case}/claim", bob)
+    told = refused.json()
+    assert (refused.status_code, told["code"], told["permission"]) == (403, "not_permitted", "handoffs.supervise")
+    with app.view() as view:
+        [entry] = audit.search(view, event="access.refused").items
+    assert entry.data["permission"] == "handoffs.supervise"
 
 
 def test_the_conflicts_of_ownership_have_the_codes_of_the_contract(
@@ -96,7 +102,7 @@ def test_the_conflicts_of_ownership_have_the_codes_of_the_contract(
     assert code(boss, "assign", {"userId": make.user(app, Role.VIEWER, "Vic")}) == "cannot_own"
     assert api.post(f"{case}/claim", ada).status_code == 200
     assert code(bob, "claim") == code(boss, "claim") == "already_claimed"
-    for verb, body in (("release", None), ("resolve", DONE), ("wait", WAIT), ("resume", None), ("escalate", WHY)):
+    for verb, body in (("release", None), ("resolve", DONE), ("wait", WAIT), ("resume", None)):
         assert code(bob, verb, body) == "not_owner", verb
     for verb, body in (("wait", WAIT), ("resume", None)):
         assert code(boss, verb, body) == "not_owner", verb

@@ -169,21 +169,19 @@ class Rules(RuleBasedStateMachine):
         fresh, bound = self.content(effect.amount), effect.content
         seen = fresh if as_it_is else bound
         sha256 = self.hash(effect) if seen != bound else self.seen.effects[effect_id]["content_sha256"]
-        refused = self.refuse_late(actor) or effect.approve(actor, seen, fresh, now)
+        refused = rules.late(self.case, actor, now) or effect.approve(actor, seen, fresh, now)
         if not refused and self.case:
             self.case.stay(actor, now)
         told = effects.Answer(sha256), self.records(effect.amount), self.app.policy, self.app.settings
         self.by(actor, lambda unit: effects.approve(unit, effect_id, *told), refused)
 
     def refuse(self, actor: Actor, effect_id: str, answer: str) -> None:
-        effect, now = self.effects[effect_id], self.clock.now
-        refused = self.refuse_late(actor)
-        if not refused:
-            refused = effect.decline(actor) if answer == "decline" else effect.cancel(actor, now)
+        effect, late = self.effects[effect_id], rules.late(self.case, actor, self.clock.now)
+        refused = late or (effect.decline(actor) if answer == "decline" else effect.cancel(actor, self.clock.now))
         if not refused and self.case:
             if self.case.status == "resolved":
                 self.need_person()
-            self.case.stay(actor, now)
+            self.case.stay(actor, self.clock.now)
         say = partial(effects.decline, reason="no") if answer == "decline" else effects.cancel
         self.by(actor, lambda unit: say(unit, effect_id, settings=self.app.settings), refused)
 
@@ -317,9 +315,6 @@ class Rules(RuleBasedStateMachine):
 
     def change(self, refundable: int | None) -> None:
         self.refundable = self.refundable if refundable is None else refundable
-
-    def refuse_late(self, actor: Actor) -> rules.Refused:
-        return self.case.refuse_late(actor, self.clock.now) if self.case else None
 
     def need_person(self) -> None:
         self.case = self.case or rules.Case()
