@@ -11,10 +11,10 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import selectinload
 
 from flowops import errors
-from flowops.actions import sla
+from flowops.actions import duplicates, sla
 from flowops.domain import effects, events, jobs, times
 from flowops.domain.access import Permission
-from flowops.domain.handoffs import Outcome, Priority, Reason, Status, Tier, Verb
+from flowops.domain.handoffs import Outcome, Priority, Reason, Status, Tier, Verb, strictest
 from flowops.domain.handoffs import move as moved
 from flowops.domain.sla import Clock
 from flowops.storage import tables
@@ -87,13 +87,18 @@ def find(unit: Unit, ref: str, version: int | None = None, *, of: tuple[str, str
 
     `of` is the kind and id of what the caller named instead: it is what is not found, and its case stays untold.
     """
-    handoff = _lock(unit, tables.Handoff.named(ref))
+    handoff = lock(unit, tables.Handoff.named(ref))
     if handoff is None or not unit.actor.sees(handoff.queue, handoff.created_by):
         kind, named = of
         raise errors.NotFound(kind=kind, id=named or ref)
+    refuse_stale(handoff, version)
+    return handoff
+
+
+def refuse_stale(handoff: tables.Handoff, version: int | None) -> None:
+    """Raise StaleVersion when the caller says which version they have seen and it was another one."""
     if version is not None and version != handoff.version:
         raise errors.StaleVersion(current=handoff.version, sent=version)
-    return handoff
 
 
 def unresolved(unit: Unit, ref: str, version: int | None = None) -> tables.Handoff:
@@ -147,7 +152,7 @@ def resolve(
     handoff = unresolved(unit, ref, version)
     refuse_others(unit, handoff, supervisor_may=True)
     _refuse_open_effects(unit, handoff)
-    handoff.duplicate_of = _original(unit, handoff, outcome, duplicate_of)
+    handoff.duplicate_of = duplicates.original(unit, handoff, outcome, duplicate_of)
     sla.stop(unit, handoff)
     move(handoff, Verb.RESOLVE)
     handoff.resolver = unit.session.get_one(tables.User, unit.actor.id)
@@ -211,13 +216,16 @@ def prioritise(unit: Unit, handoff: tables.Handoff, priority: Priority, reason: 
 def need_person(unit: Unit, handoff_id: str, issue: Reason, why: str) -> tables.Handoff:
     """Give a case one more reason for a person to look.
 
-    A resolved one is opened again and promised a response; a waiting one waits no longer, or nobody would see it.
+    A resolved one is opened again and promised a response; a waiting one waits no longer, or nobody would see it. It
+    heads the case when it is stricter than what did, unless the caller who opened the case said why.
     """
-    handoff = _lock(unit, tables.Handoff.id == handoff_id)
+    handoff = lock(unit, tables.Handoff.id == handoff_id)
     if handoff is None:
         raise errors.NotFound(kind="handoff", id=handoff_id)
     if issue not in handoff.issues:
         handoff.issues = [reason for reason in Reason if reason in {*handoff.issues, issue}]
+    if unit.session.get_one(tables.Request, handoff.request_id).endpoint == "requests":
+        handoff.reason = strictest({handoff.reason, issue})
     unit.record(events.IssueFound(handoff_id=handoff.id, issue=issue, why=why))
     if handoff.status is Status.RESOLVED:
         open_again(unit, handoff, issue)
@@ -257,13 +265,15 @@ def touch(unit: Unit, handoff: tables.Handoff) -> None:
     handoff.updated_at = unit.now
 
 
-def _lock(unit: Unit, which: ColumnElement[bool]) -> tables.Handoff | None:
+def lock(unit: Unit, which: ColumnElement[bool]) -> tables.Handoff | None:
+    """The case this condition finds, locked, with its people, whatever the actor sees; None when there is none."""
     # The people are read by queries of their own: whoever waited for the lock would be shown them as they were before.
     return unit.session.scalar(
         select(tables.Handoff)
         .where(which)
         .options(*map(selectinload, (tables.Handoff.owner, tables.Handoff.resolver, tables.Handoff.customer)))
-        .with_for_update(of=tables.Handoff)
+        # No stronger than an update of it, or whoever stores something about the case would wait or be waited for.
+        .with_for_update(of=tables.Handoff, key_share=True)
         .execution_options(populate_existing=True)
     )
 
@@ -357,23 +367,6 @@ def _refuse_open_effects(unit: Unit, handoff: tables.Handoff) -> None:
     ).all()
     if waiting:
         raise errors.OpenEffects(count=len(waiting), effect_ids=list(waiting))
-
-
-def _original(unit: Unit, handoff: tables.Handoff, outcome: Outcome, ref: str | None) -> str | None:
-    """The id of the case this one repeats."""
-    if (outcome is Outcome.DUPLICATE) is (ref is None):
-        raise errors.Invalid(
-            reason="The outcome duplicate, and no other, names the other case in duplicateOf. Nothing was changed."
-        )
-    if ref is None:
-        return None
-    # Not locked: it is only named, and two locks taken in no fixed order could wait for each other.
-    other = unit.session.scalar(select(tables.Handoff).where(tables.Handoff.named(ref)))
-    if other is None or not unit.actor.sees(other.queue, other.created_by):
-        raise errors.NotFound(kind="handoff", id=ref)
-    if other.id == handoff.id:
-        raise errors.Invalid(reason="A case is no duplicate of itself. Nothing was changed; name the other case.")
-    return other.id
 
 
 def _already_resolved(handoff: tables.Handoff) -> errors.AlreadyResolved:

@@ -7,7 +7,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from flowops import errors
-from flowops.actions import handoffs, operators, sla
+from flowops.actions import handoffs, sla, staff
 from flowops.domain import events, jobs, times
 from flowops.domain.access import Actor, Permission
 from flowops.domain.handoffs import Status, Tier, Verb, WaitingFor
@@ -65,7 +65,7 @@ def take_next(unit: Unit, *, lease: timedelta, queue: str | None = None) -> tabl
         .where(row.queue.in_(unit.actor.queues & {queue} if queue else unit.actor.queues))
         .order_by(row.turn, *row.nearest_first())
         .limit(1)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
     )
     return claim(unit, found, lease=lease) if found else None
 
@@ -162,7 +162,7 @@ def escalate(unit: Unit, ref: str, reason: str, *, version: int | None = None) -
         handoff.tier = Tier.SUPERVISOR
         if handoff.priority.raised is not handoff.priority:
             handoffs.prioritise(unit, handoff, handoff.priority.raised, reason)
-    supervisors = [id for id in operators.supervisors(unit, handoff.queue) if id != former_owner_id]
+    supervisors = [id for id in staff.supervisors(unit, handoff.queue) if id != former_owner_id]
     _notify(unit, handoff, supervisors, about=About.ESCALATED)
     if former_owner_id is not None:
         _notify(unit, handoff, [former_owner_id], about=About.TAKEN)
@@ -193,10 +193,24 @@ def resume_due(unit: Unit, limit: int, *, lease: timedelta) -> int:
     return len(due)
 
 
+def return_unfit(unit: Unit, user: tables.User) -> None:
+    """Return the cases that somebody can own no more to the queue, whose supervisors are told; their clocks go on.
+
+    Those of others are left alone. A claim would run out anyway, but that of a waiting case has no end.
+    """
+    owned = select(tables.Handoff).where(tables.Handoff.claimed_by == user.id, tables.Handoff.is_open())
+    locked = owned.order_by(tables.Handoff.number).with_for_update(key_share=True)
+    for handoff in unit.session.scalars(locked).all():
+        if _unfit(unit, handoff, user) is not None:
+            unit.record(events.HandoffReleased(handoff_id=handoff.id, owner_id=user.id))
+            _return(unit, handoff, Verb.RELEASE, "owner_left")
+            _notify(unit, handoff, staff.supervisors(unit, handoff.queue), about=About.RETURNED)
+
+
 def _due(unit: Unit, moment: InstrumentedAttribute[datetime | None], limit: int) -> Sequence[tables.Handoff]:
     """The cases whose moment has come, locked; those that somebody works on just now are left for the next time."""
     query = select(tables.Handoff).where(moment <= unit.now).order_by(moment).limit(limit)
-    return unit.session.scalars(query.with_for_update(skip_locked=True)).all()
+    return unit.session.scalars(query.with_for_update(skip_locked=True, key_share=True)).all()
 
 
 def _give(unit: Unit, handoff: tables.Handoff, owner: tables.User, lease: timedelta) -> None:
@@ -222,13 +236,20 @@ def _fit(unit: Unit, handoff: tables.Handoff, user_id: str) -> tables.User:
     user = unit.session.get(tables.User, user_id)
     if user is None:
         raise errors.NotFound(kind="person", id=user_id)
-    if user.disabled_at is not None:
-        raise errors.CannotOwn(name=user.name, why="their account is disabled")
-    if unit.session.get(tables.QueueMember, (user.id, handoff.queue)) is None:
-        raise errors.CannotOwn(name=user.name, why=f"they are no member of the queue {handoff.queue}")
-    if not Actor(user.kind, user.name, user.id, user.role).may(needed := _needed(handoff)):
-        raise errors.CannotOwn(name=user.name, why=f"it needs the permission {needed}", permission=needed)
+    if unfit := _unfit(unit, handoff, user):
+        raise unfit
     return user
+
+
+def _unfit(unit: Unit, handoff: tables.Handoff, user: tables.User) -> errors.CannotOwn | None:
+    """Why somebody cannot own the case; None when they can."""
+    if user.disabled_at is not None:
+        return errors.CannotOwn(name=user.name, why="their account is disabled")
+    if unit.session.get(tables.QueueMember, (user.id, handoff.queue)) is None:
+        return errors.CannotOwn(name=user.name, why=f"they are no member of the queue {handoff.queue}")
+    if not Actor(user.kind, user.name, user.id, user.role).may(needed := _needed(handoff)):
+        return errors.CannotOwn(name=user.name, why=f"it needs the permission {needed}", permission=needed)
+    return None
 
 
 def _needed(handoff: tables.Handoff) -> Permission:

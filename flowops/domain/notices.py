@@ -16,6 +16,7 @@ class About(StrEnum):
     ESCALATED = "escalated"
     BREACHED = "breached"
     TAKEN = "taken"
+    RETURNED = "returned"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class Notice:
                 return "The case was escalated: it waits for a supervisor to claim it."
             case About.TAKEN:
                 return "Somebody else escalated the case: it is no longer yours and waits for a supervisor."
+            case About.RETURNED:
+                return "Its owner can own it no more, so the case went back to the queue."
             case About.BREACHED:
                 assert self.broken is not None, "nobody is told of a breach that was not marked"
                 return f"It was to be {_DONE[self.broken.clock]} by {times.in_words(self.broken.due_at)}, and was not."
@@ -66,5 +69,6 @@ _SUBJECTS = {
     About.ESCALATED: "needs a supervisor",
     About.BREACHED: "is late",
     About.TAKEN: "is no longer yours",
+    About.RETURNED: "needs a new owner",
 }
 _DONE = {Clock.RESPONSE: "claimed", Clock.RESOLUTION: "resolved"}
