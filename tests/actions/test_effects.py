@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,12 +11,14 @@ from sqlalchemy import select
 
 from flowops import app as application
 from flowops import errors
-from flowops.actions import effects, handoffs
+from flowops import settings as configuration
+from flowops.actions import effects, handoffs, operators
 from flowops.app import App
 from flowops.domain.access import SYSTEM, Actor, Role
 from flowops.domain.effects import Status
 from flowops.domain.handoffs import Outcome
 from flowops.queries import audit
+from flowops.queries import effects as effect_queries
 from flowops.storage import tables
 from tests import verbs, world
 from tests.cases import person
@@ -135,6 +138,47 @@ def test_from_five_hundred_on_two_people_who_are_not_the_proposer(app: App, bot:
     assert world.approve(app, second, effect).status is Status.APPROVED
     with pytest.raises(errors.AlreadyDecided):
         world.approve(app, second, effect)
+
+
+def test_only_those_count_who_may_still_approve(app: App, bot: Actor) -> None:
+    effect = world.proposed(app, bot, customer_id="cust_132", params=world.BIG)
+    gone, moved, tom, una = (person(app, name, Role.SUPERVISOR) for name in ("Gil", "Max", "Tom", "Una"))
+    world.approve(app, gone, effect)
+    with app.unit(SYSTEM) as unit:
+        operators.disable(unit, str(gone.id))
+    assert world.approve(app, moved, effect).status is Status.PROPOSED
+    with app.unit(SYSTEM) as unit:
+        operators.change_role(unit, str(moved.id), Role.OPERATOR)
+    assert world.approve(app, tom, effect).status is Status.PROPOSED
+    assert world.approve(app, una, effect).status is Status.APPROVED
+
+
+def test_limits_that_were_lowered_hold_for_what_is_proposed_already(app: App, bot: Actor, ada: Actor) -> None:
+    effect = world.proposed(app, bot)
+    stricter = {"refund": {"EUR": configuration.LimitSetting(automatic=0, operator=10_00, two_people=20_00)}}
+    strict = replace(app, settings=app.settings.model_copy(update={"limits": stricter}))
+    with pytest.raises(errors.AboveLimit):
+        world.approve(strict, ada, effect)
+    first, second = (person(app, name, Role.SUPERVISOR) for name in ("Tom", "Una"))
+    halfway = world.approve(strict, first, effect)
+    assert (halfway.status, halfway.approvals_needed) == (Status.PROPOSED, 2)
+    with app.view() as view:
+        assert effect_queries.get(view, effect.id).effect.decision.stage == "approval"
+    assert world.approve(app, second, effect).status is Status.APPROVED, "what was asked for once is not let off"
+
+
+def test_a_reply_is_kept_and_hashed_as_it_will_be_sent(app: App, bot: Actor, ada: Actor) -> None:
+    case = str(world.receive(app, bot, kind=None, params={}, escalate=True).handoff_id)
+    said = {"body": "We are\nlooking into it.", "subject": "Your\r\nBcc: all"}
+    effect = world.propose(app, bot, case, "reply", said)
+    assert effect.params == {**said, "subject": "Your Bcc: all"}
+    assert world.approve(app, ada, effect).status is Status.APPROVED
+    with pytest.raises(errors.Invalid, match="body"):
+        world.propose(app, bot, case, "reply", {"body": " \n "})
+    blank = world.receive(app, bot, kind="reply", params={"body": " "})
+    assert blank.outcome == "handed_off"
+    with app.view() as view:
+        assert effect_queries.request(view, blank.id).effect is None
 
 
 def test_an_approval_of_changed_content_voids_those_before(app: App, bot: Actor) -> None:

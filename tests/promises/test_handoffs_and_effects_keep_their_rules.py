@@ -216,7 +216,7 @@ class Rules(RuleBasedStateMachine):
             self.need_person()
         with self.app.unit(SYSTEM) as unit:
             told = self.records(effect.amount), self.app.policy, self.app.settings
-            assert execution.start(unit, effect_id, *told) is calls
+            assert world.begins(unit, effect_id, *told) is calls
         self.seen = look(self.app, self.request_id)
         if effect.status == was:
             assert self.seen == before
