@@ -127,7 +127,7 @@ class Case:
         if not works(who):
             return errors.NotPermitted
         if self.status != "resolved":
-            return errors.NotResolved
+            return self.refuse_late(who, now) or errors.NotResolved
         self.give_back()
         return None
 

@@ -172,6 +172,7 @@ def reopen(unit: Unit, ref: str, reason: str, *, version: int | None = None) -> 
     """Take up a resolved case again, for anybody to claim; whoever works on cases may. Raises NotResolved."""
     unit.actor.require(Permission.HANDOFFS_WORK)
     handoff = find(unit, ref, version)
+    refuse_late(unit, handoff)
     if handoff.status is not Status.RESOLVED:
         raise errors.NotResolved(status=handoff.status)
     open_again(unit, handoff, "by_hand", reason)

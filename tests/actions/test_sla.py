@@ -190,6 +190,8 @@ def test_a_callers_deadline_that_was_kept_stays_kept_and_a_response_is_promised(
     assert sweep(app)[0] == 0
     assert (handoff.sla_policy, handoff.sla_clock, handoff.sla_due_at) == ("default", Clock.RESPONSE, clock.now + HOUR)
     assert (handoff.sla_breached_at, marks(app, case)[-2:]) == (None, [Kind.STOPPED, Kind.STARTED])
+    with app.view() as view:
+        assert [run.target for run in promises.explain(view, handoff).runs] == [8 * HOUR, HOUR]
 
 
 def test_a_callers_deadline_that_was_broken_is_broken_once(app: App, clock: Hands, ada: Actor) -> None:
