@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowops import errors
-from flowops.actions import bulk, idempotency
+from flowops.actions import access, bulk, idempotency
 from flowops.actions.bulk import Action
 from flowops.app import App
 from flowops.domain.access import Actor
@@ -48,6 +48,10 @@ def _act(app: App, actor: Actor, action: Action, ref: str, params: Mapping[str, 
             if reserved:
                 reserved.body = json.dumps(version)
     except (errors.Conflict, errors.Denied, errors.Invalid, errors.NotFound) as error:
+        if isinstance(error, errors.Denied):  # somebody tried what they may not, as at the endpoint of the action
+            with app.unit(actor) as unit:
+                permission = error.facts.get("permission", error.code)
+                access.refuse(unit, permission, "POST", f"/handoffs/{ref}/{action}")
         return Result(ref, error=error)
     return Result(ref, version=version)
 

@@ -34,6 +34,7 @@ class Case:
     owner: str | None = None
     ends: datetime | None = None
     waits: bool = False
+    left: timedelta = timedelta(0)  # of the claim, while it waits
     until: datetime | None = None
     needs_supervisor: bool = False
     swept: str | None = None  # whose claim was the last to run out, until somebody else gives the case back
@@ -48,14 +49,17 @@ class Case:
         if self.is_mine(who, now) and not self.waits:
             self.ends = max(self.ends or now, now + LEASE)
 
+    def refuse_late(self, who: Actor, now: datetime) -> Refused:
+        mine = self.status == "claimed" and self.owner == who.id
+        late = (mine and self.is_late(now)) or (self.status == "pending" and self.swept == who.id)
+        return errors.ClaimExpired if late else None
+
     def refuse(self, who: Actor, now: datetime, *, supervisor_may: bool = False) -> Refused:
-        if self.status == "pending" and self.swept == who.id:
-            return errors.ClaimExpired
+        if late := self.refuse_late(who, now):
+            return late
         if self.status != "claimed":
             return errors.NotClaimed
-        if self.owner == who.id:
-            return errors.ClaimExpired if self.is_late(now) else None
-        return None if supervisor_may and supervises(who) else errors.NotOwner
+        return None if self.owner == who.id or (supervisor_may and supervises(who)) else errors.NotOwner
 
     def refuse_resolved(self) -> Refused:
         return errors.AlreadyResolved if self.status == "resolved" else None
@@ -73,7 +77,7 @@ class Case:
         if self.status == "resolved":
             return errors.AlreadyResolved
         if self.unfit(who):
-            return errors.CannotOwn
+            return errors.NotPermitted
         if self.status == "claimed" and not self.is_late(now):
             self.stay(who, now)
             return None if self.owner == who.id else errors.AlreadyClaimed
@@ -83,11 +87,13 @@ class Case:
     def assign(self, who: Actor, to: Actor, now: datetime) -> Refused:
         if not supervises(who):
             return errors.NotPermitted
-        if self.status == "resolved":
-            return errors.AlreadyResolved
+        if refused := self.refuse_resolved() or self.refuse_late(who, now):
+            return refused
         if self.unfit(to):
             return errors.CannotOwn
-        self.status, self.owner, self.ends = "claimed", to.id, None if self.waits else now + GIVEN
+        self.status, self.owner, self.ends, self.left = "claimed", to.id, now + GIVEN, GIVEN
+        if self.waits:
+            self.ends = None
         return None
 
     def release(self, who: Actor, now: datetime) -> Refused:
@@ -99,10 +105,7 @@ class Case:
     def escalate(self, who: Actor, now: datetime) -> Refused:
         if not works(who):
             return errors.NotPermitted
-        if self.status == "resolved":
-            return errors.AlreadyResolved
-        refused = self.refuse(who, now, supervisor_may=True)
-        if refused and refused is not errors.NotClaimed:
+        if refused := self.refuse_resolved() or self.refuse_late(who, now):
             return refused
         self.give_back()
         self.needs_supervisor = True
@@ -124,22 +127,22 @@ class Case:
         if not works(who):
             return errors.NotPermitted
         if self.status != "resolved":
-            return errors.NotResolved
+            return self.refuse_late(who, now) or errors.NotResolved
         self.give_back()
         return None
 
     def note(self, who: Actor, now: datetime) -> Refused:
         if not works(who):
             return errors.NotPermitted
-        mine = self.status == "claimed" and self.owner == who.id
-        if (mine and self.is_late(now)) or (self.status == "pending" and self.swept == who.id):
-            return errors.ClaimExpired
+        if late := self.refuse_late(who, now):
+            return late
         self.stay(who, now)
         return None
 
     def wait(self, who: Actor, until: datetime | None, now: datetime) -> Refused:
         if refused := self.owned(who, now):
             return refused
+        self.left = self.ends - now if self.ends else self.left
         self.waits, self.until, self.ends = True, until, None
         return None
 
@@ -148,14 +151,19 @@ class Case:
             return refused
         if not self.waits:
             return errors.NotWaiting
-        self.go_on(now + LEASE)
+        self.go_on(now)
         return None
 
     def draft(self, who: Actor, now: datetime) -> Refused:
         return self.owned(who, now)
 
-    def prioritise(self, who: Actor) -> Refused:
-        return self.refuse_resolved() if supervises(who) else errors.NotPermitted
+    def prioritise(self, who: Actor, now: datetime) -> Refused:
+        if not supervises(who):
+            return errors.NotPermitted
+        if refused := self.refuse_resolved() or self.refuse_late(who, now):
+            return refused
+        self.stay(who, now)
+        return None
 
     def hear(self, now: datetime) -> Refused:
         """The customer wrote."""
@@ -163,13 +171,13 @@ class Case:
         return None
 
     def need_person(self, now: datetime) -> None:
-        self.go_on(now + LEASE)
+        self.go_on(now)
         if self.status == "resolved":
             self.give_back()
 
-    def go_on(self, ends: datetime) -> None:
+    def go_on(self, now: datetime) -> None:
         if self.waits:
-            self.waits, self.until, self.ends = False, None, ends
+            self.waits, self.until, self.ends = False, None, now + max(LEASE, self.left)
 
     def give_back(self, swept: str | None = None) -> None:
         self.status, self.owner, self.ends, self.waits, self.until = "pending", None, None, False, None
@@ -179,7 +187,7 @@ class Case:
         if self.is_late(now):
             self.give_back(swept=self.owner)
         if self.until is not None and self.until <= now:
-            self.go_on(now + LEASE)
+            self.go_on(now)
 
 
 @dataclass
@@ -256,6 +264,11 @@ class Effect:
     def bind(self, fresh: Content) -> None:
         if self.content != fresh:
             self.content, self.yes, self.denied = fresh, set(), denied(fresh)
+
+
+def late(case: Case | None, who: Actor, now: datetime) -> Refused:
+    """Is this somebody whose claim of the case has ended?"""
+    return case.refuse_late(who, now) if case else None
 
 
 def people(amount: int | None) -> int:

@@ -13,6 +13,7 @@ from flowops.api import bodies
 from flowops.app import App
 from flowops.domain.access import Actor, Role
 from flowops.domain.handoffs import Outcome, Priority, Status, WaitingFor
+from flowops.queries import audit
 from flowops.storage import tables
 from tests import cases, verbs
 
@@ -118,3 +119,14 @@ def test_the_same_call_made_four_times_at_once_does_everything_once(app: App, bo
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(call, range(4))) == [[2] * 5] * 4
     assert notes(app) == refs
+
+
+def test_what_a_role_may_not_do_to_one_of_the_cases_is_recorded(app: App, boss: Actor) -> None:
+    hard, plain = opened(app, boss, 2)
+    verbs.escalate(app, boss, hard)
+    ada = cases.person(app, "Ada")
+    assert told(bulk.act(app, ada, Action.CLAIM, [hard, plain], {})) == ["not_permitted", 2]
+    with app.view() as view:
+        [entry] = audit.search(view, event="access.refused").items
+    assert (entry.row.actor_id, entry.data["permission"]) == (ada.id, "handoffs.supervise")
+    assert entry.data["path"] == f"/handoffs/{hard}/claim"

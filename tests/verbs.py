@@ -51,7 +51,7 @@ def escalate(app: App, who: Actor, ref: str) -> tables.Handoff:
 
 def prioritise(app: App, who: Actor, ref: str, priority: Priority) -> tables.Handoff:
     with app.unit(who) as unit:
-        return handoffs.set_priority(unit, ref, priority, "A big customer.")
+        return handoffs.set_priority(unit, ref, priority, "A big customer.", lease=LEASE)
 
 
 def resolve(app: App, who: Actor, ref: str, outcome: Outcome = Outcome.ANSWERED) -> tables.Handoff:

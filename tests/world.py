@@ -1,9 +1,11 @@
 """Requests and effects as tests need them, made by the same actions the product uses."""
 
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import select, update
 
+from flowops import errors
 from flowops.actions import effects as actions
 from flowops.actions import execution, intake
 from flowops.app import App
@@ -11,6 +13,7 @@ from flowops.domain.access import SYSTEM, Actor, Role
 from flowops.domain.facts import Asked, Message
 from flowops.queries import effects, handoffs
 from flowops.storage import tables
+from flowops.storage.unit import Unit
 from tests.cases import person
 from tests.conftest import NOW
 
@@ -48,6 +51,13 @@ def start(app: App, effect_id: str) -> bool:
     records = app.fetch(proposal.facts.asked)
     with app.unit(SYSTEM) as unit:
         return execution.start(unit, effect_id, records, app.policy, app.settings)
+
+
+def begins(unit: Unit, effect_id: str, *told: Any) -> bool:
+    """May the provider be called? Not while the effect can be called back: its job is put off."""
+    with suppress(errors.Unavailable):
+        return execution.start(unit, effect_id, *told)
+    return False
 
 
 def effect_of(app: App, request: tables.Request) -> tables.Effect:

@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 def request(unit: Unit, ref: str, kind: str, *, lease: timedelta, version: int | None = None) -> str:
     """Queue the writing of an artifact and give the job's id; while one waits or runs, that one."""
     handoff = handoffs.find(unit, ref, version)
-    handoffs.stay(unit, handoff, lease=lease)
+    is_extended = handoffs.stay(unit, handoff, lease=lease)
     job = jobs.GenerateArtifact(handoff_id=handoff.id, kind=kind)
     alive = (jobs.Status.PENDING, jobs.Status.PROCESSING)
     waiting = unit.session.scalar(
         select(tables.Job.id).where(tables.Job.key == job.key, tables.Job.status.in_(alive)).limit(1)
     )
     if waiting is not None:
+        if is_extended:
+            handoffs.record_extension(unit, handoff)
         return waiting
     job_id = unit.enqueue(job)
     unit.record(events.ArtifactRequested(handoff_id=handoff.id, kind=kind, job_id=job_id))
@@ -121,7 +123,7 @@ def review(
     *,
     lease: timedelta,
     version: int | None = None,
-) -> tables.ArtifactReview:
+) -> None:
     """Write down what a person makes of an artifact, which itself never changes; the latest judgement counts.
 
     `content` is the artifact as they edited it. Raises Invalid when it breaks the schema, when an edited artifact has
@@ -134,8 +136,9 @@ def review(
     if (verdict is Judgement.EDITED) is (content is None):
         raise errors.Invalid(reason="The verdict edited, and no other, comes with the content. Nothing was recorded.")
     edited = None if content is None else artifacts.validate(artifact.kind, content)
-    handoffs.stay(unit, handoff, lease=lease)
-    return _judge(unit, artifact, verdict, reason, edited)
+    is_extended = handoffs.stay(unit, handoff, lease=lease)
+    if not _judge(unit, artifact, verdict, reason, edited) and is_extended:
+        handoffs.record_extension(unit, handoff)
 
 
 def take_draft(unit: Unit, handoff: tables.Handoff, artifact_id: str, subject: str | None, body: str) -> None:
@@ -161,15 +164,15 @@ def take_draft(unit: Unit, handoff: tables.Handoff, artifact_id: str, subject: s
 
 def _judge(
     unit: Unit, artifact: tables.Artifact, verdict: Judgement, reason: str | None, content: dict[str, Any] | None
-) -> tables.ArtifactReview:
-    """The judgement, written down unless it only repeats the one that counts."""
+) -> bool:
+    """Whether the judgement was written down; one that only repeats the one that counts is not."""
     row = tables.ArtifactReview
     latest = unit.session.scalar(
         select(row).where(row.artifact_id == artifact.id).order_by(row.created_at.desc(), row.id.desc()).limit(1)
     )
     said = (unit.actor.id, verdict, reason, content)
     if latest is not None and (latest.reviewer_id, latest.verdict, latest.reason, latest.content) == said:
-        return latest
+        return False
     judged = row(
         artifact_id=artifact.id,
         reviewer_id=unit.actor.id,
@@ -188,7 +191,7 @@ def _judge(
             reason=reason,
         )
     )
-    return judged
+    return True
 
 
 def read_context(unit: Unit, artifact_id: str) -> str:
@@ -205,4 +208,4 @@ def _find(
     artifact = unit.session.get(tables.Artifact, artifact_id, options=options)
     if artifact is None:
         raise errors.NotFound(kind="artifact", id=artifact_id)
-    return artifact, handoffs.find(unit, artifact.handoff_id, version)
+    return artifact, handoffs.find(unit, artifact.handoff_id, version, of=("artifact", artifact_id))

@@ -36,11 +36,11 @@ _LEASED: dict[Action, Callable[..., tables.Handoff]] = {
     Action.WAIT: ownership.wait,
     Action.RESUME: ownership.resume,
     Action.NOTE: conversation.note,
+    Action.PRIORITY: handoffs.set_priority,
 }
 _OTHERS: dict[Action, Callable[..., tables.Handoff]] = {
     Action.RELEASE: ownership.release,
     Action.ASSIGN: ownership.assign,
-    Action.PRIORITY: handoffs.set_priority,
     Action.ESCALATE: ownership.escalate,
     Action.RESOLVE: handoffs.resolve,
     Action.REOPEN: handoffs.reopen,

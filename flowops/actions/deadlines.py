@@ -35,7 +35,7 @@ def _each(
 ) -> int:
     # The conditions of the partial indexes, so that it costs what is due and not what is open.
     due = select(_ROW).where(is_due, done_at.is_(None), _ROW.resolved_at.is_(None)).order_by(order).limit(limit)
-    found = unit.session.scalars(due.with_for_update(of=_ROW, skip_locked=True)).all()
+    found = unit.session.scalars(due.with_for_update(of=_ROW, skip_locked=True, key_share=True)).all()
     for handoff in found:
         act(unit, handoff)
         handoffs.touch(unit, handoff)

@@ -6,15 +6,15 @@ An approval means exactly what was seen.
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from flowops import errors
-from flowops.actions import artifacts, conversation, decisions, handoffs
+from flowops.actions import approvals, artifacts, conversation, decisions, handoffs
 from flowops.domain import effects as kinds
 from flowops.domain import events, jobs, times
 from flowops.domain.access import POLICY, SYSTEM, ActorKind, Permission
-from flowops.domain.effects import Approvals, Status
+from flowops.domain.effects import Status
 from flowops.domain.facts import Asked, Facts, History, Records, difference
 from flowops.domain.handoffs import Reason
 from flowops.domain.handoffs import Status as CaseStatus
@@ -36,7 +36,8 @@ def create(
     decision: tables.Decision | None = None,
 ) -> tables.Effect:
     """Write down an effect; `automatic` means policy alone approved it, so it is queued at once."""
-    kind, params = facts.asked.kind or "", facts.asked.params
+    kind = facts.asked.kind or ""
+    params = kinds.kept(kind, facts.asked.params)
     wanted = kinds.approvals(kind, params, facts.limits)
     effect = tables.Effect(
         request_id=request.id,
@@ -117,17 +118,24 @@ class Answer:
 
 
 def approve(
-    unit: Unit, effect_id: str, answer: Answer, records: Records, policy: Policy, settings: Settings
+    unit: Unit,
+    effect_id: str,
+    answer: Answer,
+    records: Records,
+    policy: Policy,
+    settings: Settings,
+    version: int | None = None,
 ) -> tables.Effect:
     """Approve exactly the content that was seen, on records fetched just now.
 
     The last approval needed queues the effect behind its undo window. Raises ContentChanged (with the new hash and the
-    difference), VerificationFailed, NewMessage, SelfApproval, AlreadyDecided, DeniedByPolicy, Expired, AboveLimit.
+    difference), VerificationFailed, NewMessage, SelfApproval, AlreadyDecided, DeniedByPolicy, Expired, AboveLimit, and
+    like every decision ClaimExpired for a late owner and StaleVersion for another `version` of the case.
     """
-    effect, handoff = lock(unit, effect_id)
+    effect, handoff = _lock_to_decide(unit, effect_id, version, settings)
     _refuse_closed(unit, effect)
-    _refuse_approver(unit, effect)
-    if handoff is not None and answer.last_message_id is not None:
+    approvals.refuse_approver(unit, effect)
+    if handoff is not None:
         handoffs.refuse_unread(unit, handoff, answer.last_message_id)
     before = Facts.model_validate(effect.decision.facts)
     facts, verdict = decisions.decide(unit, before.asked, records, policy, settings, before.history)
@@ -140,44 +148,43 @@ def approve(
     if facts.failed:
         names = ", ".join(check.name for check in facts.failed)
         raise errors.VerificationFailed(failed=names, checks=[check.dump() for check in facts.failed])
-    if fresh != effect.content_sha256:
-        rebind(unit, effect, facts, verdict, policy)
-        _refuse_approver(unit, effect)  # other facts or limits may ask for another approver
-    _add_approval(unit, effect)
-    missing = effect.approvals_needed - _count_approvals(unit, effect)
+    wanted = kinds.approvals(effect.kind, effect.params, facts.limits)
+    if fresh != effect.content_sha256 or wanted.is_stricter_than(approvals.demanded(effect)):
+        rebind(unit, effect, facts, verdict, policy, stage="approval")
+        approvals.refuse_approver(unit, effect)  # other facts or limits may ask for another approver
+    approvals.add(unit, effect)
+    missing = effect.approvals_needed - approvals.count(unit, effect)
     if missing <= 0:
         _approve(unit, effect, settings, undo=timedelta(seconds=settings.undo_seconds))
     else:
         effect.updated_at = unit.now
         unit.record(_approved(effect, missing))
     if handoff is not None:
-        handoffs.stay(unit, handoff, lease=settings.claim_lease)
         handoffs.touch(unit, handoff)
     return effect
 
 
-def decline(unit: Unit, effect_id: str, reason: str, settings: Settings) -> tables.Effect:
+def decline(unit: Unit, effect_id: str, reason: str, settings: Settings, version: int | None = None) -> tables.Effect:
     """Say no to an effect that waits for a decision; whoever could approve it can decline it."""
-    effect, handoff = lock(unit, effect_id)
+    effect, handoff = _lock_to_decide(unit, effect_id, version, settings)
     if effect.status not in kinds.OPEN:
         raise errors.AlreadyDecided(status=effect.status)
-    _refuse_limit(unit, effect)
+    approvals.refuse_limit(unit, effect)
     set_status(unit, effect, Status.DECLINED)
     unit.record(events.EffectDeclined(effect_id=effect.id, handoff_id=effect.handoff_id, reason=reason))
     if handoff is not None:
-        handoffs.stay(unit, handoff, lease=settings.claim_lease)
         handoffs.touch(unit, handoff)
     return effect
 
 
-def cancel(unit: Unit, effect_id: str, settings: Settings) -> tables.Effect:
+def cancel(unit: Unit, effect_id: str, settings: Settings, version: int | None = None) -> tables.Effect:
     """Withdraw a proposal, or call an approved effect back within its undo window.
 
     Whoever proposed it, approved it as it is now, or supervises may (NotPermitted). A case that was resolved on the
     strength of it needs a person again. Raises TooLate once the window is over or the effect has come to an end.
     """
-    effect, handoff = lock(unit, effect_id)
-    if effect.proposed_by != unit.actor.id and _approval(unit, effect) is None:
+    effect, handoff = _lock_to_decide(unit, effect_id, version, settings)
+    if effect.proposed_by != unit.actor.id and approvals.find(unit, effect) is None:
         unit.actor.require(Permission.HANDOFFS_SUPERVISE)
     if effect.status not in kinds.OPEN and not is_in_undo_window(unit, effect):
         raise errors.TooLate(status=effect.status)
@@ -187,7 +194,6 @@ def cancel(unit: Unit, effect_id: str, settings: Settings) -> tables.Effect:
     if handoff is not None:
         if handoff.status is CaseStatus.RESOLVED:
             handoffs.need_person(unit, handoff.id, Reason.OTHER, f"The approved {effect.kind} was called back.")
-        handoffs.stay(unit, handoff, lease=settings.claim_lease)
         handoffs.touch(unit, handoff)
     return effect
 
@@ -201,11 +207,12 @@ def expire_due(unit: Unit, limit: int) -> int:
     due = and_(row.status.in_([*kinds.OPEN, Status.APPROVED]), row.expires_at <= unit.now)
     found = unit.session.execute(select(row.id, row.handoff_id).where(due).order_by(row.expires_at).limit(limit)).all()
     free = select(tables.Handoff).where(tables.Handoff.id.in_([each.handoff_id for each in found]))
-    cases = {handoff.id: handoff for handoff in unit.session.scalars(free.with_for_update(skip_locked=True))}
+    locked = unit.session.scalars(free.with_for_update(skip_locked=True, key_share=True))
+    cases = {handoff.id: handoff for handoff in locked}
     still = select(row).where(
         row.id.in_([each.id for each in found]), due, or_(row.handoff_id.is_(None), row.handoff_id.in_(cases))
     )
-    expired = unit.session.scalars(still.with_for_update(skip_locked=True)).all()
+    expired = unit.session.scalars(still.with_for_update(skip_locked=True, key_share=True)).all()
     for effect in expired:
         expire(unit, effect, cases.get(effect.handoff_id or ""))
     return len(expired)
@@ -253,28 +260,50 @@ def is_in_undo_window(unit: Unit, effect: tables.Effect) -> bool:
     return effect.status is Status.APPROVED and effect.execute_after is not None and unit.now < effect.execute_after
 
 
-def lock(unit: Unit, effect_id: str) -> tuple[tables.Effect, tables.Handoff | None]:
-    """The effect and its case, both locked, the case first; NotFound when the actor may not see them."""
+def lock(unit: Unit, effect_id: str, version: int | None = None) -> tuple[tables.Effect, tables.Handoff | None]:
+    """The effect and its case, both locked, the case first; NotFound when the actor may not see them.
+
+    Raises StaleVersion when the caller has seen another `version` of the case, and Invalid when there is no case.
+    """
+    effect, handoff = hold(unit, effect_id)
+    request = unit.session.get_one(tables.Request, effect.request_id)
+    if not unit.actor.sees(request.queue, request.caller_id):
+        raise errors.NotFound(kind="effect", id=effect_id)
+    if handoff is not None:
+        handoffs.refuse_stale(handoff, version)
+    elif version is not None:
+        reason = "If-Match names the version of a case, and this effect has none. Nothing was changed; leave it out."
+        raise errors.Invalid(reason=reason)
+    return effect, handoff
+
+
+def hold(unit: Unit, effect_id: str) -> tuple[tables.Effect, tables.Handoff | None]:
+    """Both as `lock` gives them, whatever the actor sees: for what becomes of an effect when something else is done."""
     handoff_id = unit.session.scalar(select(tables.Effect.handoff_id).where(tables.Effect.id == effect_id))
-    handoff = handoffs.find(unit, handoff_id) if handoff_id else None
+    handoff = handoffs.lock(unit, tables.Handoff.id == handoff_id) if handoff_id else None
     effect = unit.session.scalar(
         select(tables.Effect)
         .where(tables.Effect.id == effect_id)
         # By a query of its own: whoever waited for the lock would be given the decision as it was before.
         .options(selectinload(tables.Effect.decision))
-        .with_for_update(of=tables.Effect)
+        .with_for_update(of=tables.Effect, key_share=True)
         .execution_options(populate_existing=True)
     )
-    if effect is None or not _may_see(unit, effect):
+    if effect is None:
         raise errors.NotFound(kind="effect", id=effect_id)
     if effect.handoff_id != handoff_id:
         raise errors.Unavailable(what="The effect", reason="its case was opened in this moment")
     return effect, handoff
 
 
-def _may_see(unit: Unit, effect: tables.Effect) -> bool:
-    request = unit.session.get_one(tables.Request, effect.request_id)
-    return unit.actor.sees(request.queue, request.caller_id)
+def _lock_to_decide(
+    unit: Unit, effect_id: str, version: int | None, settings: Settings
+) -> tuple[tables.Effect, tables.Handoff | None]:
+    """Both as `lock` gives them; deciding is a write, so an owner's claim is extended and a late one refused."""
+    effect, handoff = lock(unit, effect_id, version)
+    if handoff is not None:
+        handoffs.stay(unit, handoff, lease=settings.claim_lease)
+    return effect, handoff
 
 
 def _refuse_closed(unit: Unit, effect: tables.Effect) -> None:
@@ -282,48 +311,6 @@ def _refuse_closed(unit: Unit, effect: tables.Effect) -> None:
         raise errors.AlreadyDecided(status=effect.status)
     if effect.expires_at <= unit.now:
         raise errors.Expired(at=f"{effect.expires_at:%Y-%m-%d %H:%M} UTC", expires_at=effect.expires_at)
-
-
-def _refuse_limit(unit: Unit, effect: tables.Effect) -> None:
-    if not unit.actor.may(Permission(effect.approval_permission)):
-        raise errors.AboveLimit(permission=effect.approval_permission)
-
-
-def _refuse_approver(unit: Unit, effect: tables.Effect) -> None:
-    _refuse_limit(unit, effect)
-    if effect.proposed_by == unit.actor.id and not effect.proposer_may_approve:
-        raise errors.SelfApproval()
-
-
-def _approval(unit: Unit, effect: tables.Effect) -> tables.Approval | None:
-    """What the actor said to the effect as it is now."""
-    return unit.session.get(tables.Approval, (effect.id, unit.actor.id, effect.revision))
-
-
-def _add_approval(unit: Unit, effect: tables.Effect) -> None:
-    if _approval(unit, effect) is not None:
-        raise errors.AlreadyDecided(status="approved by you")
-    approval = tables.Approval(
-        effect_id=effect.id,
-        user_id=unit.actor.id,
-        revision=effect.revision,
-        content_sha256=effect.content_sha256,
-        at=unit.now,
-    )
-    unit.session.add(approval)
-    unit.session.flush()
-
-
-def _count_approvals(unit: Unit, effect: tables.Effect) -> int:
-    """Approvals of the effect as it is now; those of earlier revisions are void, be the content the same again."""
-    return (
-        unit.session.scalar(
-            select(func.count())
-            .select_from(tables.Approval)
-            .where(tables.Approval.effect_id == effect.id, tables.Approval.revision == effect.revision)
-        )
-        or 0
-    )
 
 
 def _approve(unit: Unit, effect: tables.Effect, settings: Settings, undo: timedelta) -> None:
@@ -345,11 +332,11 @@ def _approved(effect: tables.Effect, missing: int) -> events.EffectApproved:
     )
 
 
-def rebind(unit: Unit, effect: tables.Effect, facts: Facts, verdict: Verdict, policy: Policy) -> None:
+def rebind(unit: Unit, effect: tables.Effect, facts: Facts, verdict: Verdict, policy: Policy, *, stage: str) -> None:
     """Bind the effect to what the records say now: earlier approvals are void and its demands are made anew."""
-    decision = decisions.keep(unit, "execution", effect.id, facts, verdict, policy)
+    decision = decisions.keep(unit, stage, effect.id, facts, verdict, policy)
     unit.session.flush()
-    wanted: Approvals = kinds.approvals(effect.kind, effect.params, facts.limits)
+    wanted = kinds.approvals(effect.kind, effect.params, facts.limits)
     effect.revision += 1
     effect.decision_id, effect.decision = decision.id, decision
     effect.content_sha256 = kinds.content_sha256(effect.kind, effect.params, facts.records)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from flowops import errors
-from flowops.actions import decisions, effects, handoffs
+from flowops.actions import approvals, decisions, effects, handoffs
 from flowops.domain import effects as kinds
 from flowops.domain import events
 from flowops.domain.effects import Status
@@ -21,17 +21,19 @@ def start(unit: Unit, effect_id: str, records: Records | None, policy: Policy, s
 
     An effect that is already executing is called again under the same key without asking the records: the provider may
     have done it. `records` are what they say now, None only for such an effect. Changed records hold the effect and
-    give its case to a person; an approval too old is void. False means there is nothing to call for.
+    give its case to a person, and so does an approver who may approve no more; an approval too old is void. False means
+    there is nothing to call for.
 
-    Raises Unavailable when the records cannot be had.
+    Raises Unavailable when the records cannot be had, and while the effect can still be called back.
     """
     effect, handoff = effects.lock(unit, effect_id)
     if effect.status is Status.EXECUTING:
         return True
     if effect.status is not Status.APPROVED or records is None:
         return False
-    if effects.is_in_undo_window(unit, effect):
-        return False  # approved again since: its new job comes when nobody can call it back any more
+    if effects.is_in_undo_window(unit, effect) and effect.execute_after is not None:  # it was approved again since,
+        left = (effect.execute_after - unit.now).total_seconds()  # or the clock went back
+        raise errors.Unavailable(what="The effect", reason="it can still be called back", retry_after=left)
     if effect.expires_at <= unit.now:
         effects.expire(unit, effect, handoff)
         return False
@@ -41,7 +43,8 @@ def start(unit: Unit, effect_id: str, records: Records | None, policy: Policy, s
     before = Facts.model_validate(effect.decision.facts)
     facts, verdict = decisions.decide(unit, before.asked, records, policy, settings, before.history)
     same = kinds.content_sha256(effect.kind, effect.params, records) == effect.content_sha256
-    if facts.failed or not same or verdict.outcome is Outcome.DENY:
+    lacks_approval = approvals.count(unit, effect) < effect.approvals_needed
+    if facts.failed or not same or verdict.outcome is Outcome.DENY or lacks_approval:
         changed = difference(before.records, records)
         handoff = effects.need_person(
             unit,
@@ -49,12 +52,14 @@ def start(unit: Unit, effect_id: str, records: Records | None, policy: Policy, s
             handoff,
             Reason.VERIFICATION_FAILED,
             "is held: something changed since it was approved",
-            _explain(changed, facts, verdict),
+            _explain(changed, facts, verdict, lacks_approval),
         )
-        effects.rebind(unit, effect, facts, verdict, policy)
+        effects.rebind(unit, effect, facts, verdict, policy, stage="execution")
         effects.set_status(unit, effect, Status.HELD)
         effect.execute_after, effect.expires_at = None, unit.now + settings.proposal_expiry
         fields = tuple(change["field"] for change in changed) or tuple(check.name for check in facts.failed)
+        if lacks_approval:
+            fields += ("approvals",)
         unit.record(
             events.EffectHeld(
                 effect_id=effect.id,
@@ -115,10 +120,7 @@ def fail(unit: Unit, effect_id: str, why: str) -> None:
     effect, handoff = effects.lock(unit, effect_id)
     if effect.status is not Status.EXECUTING:
         return
-    handoff = effects.need_person(unit, effect, handoff, Reason.EFFECT_FAILED, "failed", why)
-    effects.set_status(unit, effect, Status.FAILED)
-    effect.error = why
-    unit.record(events.EffectFailed(effect_id=effect.id, handoff_id=handoff.id, kind=effect.kind, error=why))
+    _fail(unit, effect, handoff, why)
 
 
 def strand(unit: Unit, effect_id: str, why: str) -> None:
@@ -131,10 +133,28 @@ def strand(unit: Unit, effect_id: str, why: str) -> None:
         effects.need_person(unit, effect, handoff, Reason.EFFECT_FAILED, f"is {effect.status} and stuck", why)
 
 
-def _explain(changed: Sequence[Mapping[str, str]], facts: Facts, verdict: Verdict) -> str:
+def abandon(unit: Unit, effect_id: str, why: str) -> None:
+    """Its job was discarded, so nobody carries it out any more: it failed, and its case goes to a person."""
+    effect, handoff = effects.hold(unit, effect_id)
+    if effect.status is Status.EXECUTING:
+        _fail(unit, effect, handoff, f"its job was discarded ({why}); the provider may have done it: look there")
+    elif effect.status is Status.APPROVED:
+        _fail(unit, effect, handoff, f"its job was discarded ({why}) before the provider was asked")
+
+
+def _fail(unit: Unit, effect: tables.Effect, handoff: tables.Handoff | None, why: str) -> None:
+    handoff = effects.need_person(unit, effect, handoff, Reason.EFFECT_FAILED, "failed", why)
+    effects.set_status(unit, effect, Status.FAILED)
+    effect.error = why
+    unit.record(events.EffectFailed(effect_id=effect.id, handoff_id=handoff.id, kind=effect.kind, error=why))
+
+
+def _explain(changed: Sequence[Mapping[str, str]], facts: Facts, verdict: Verdict, lacks_approval: bool) -> str:
     """What keeps an approved effect from being carried out, field by field, for whoever has to decide again."""
     said = [f"{change['field']} was {change['before']} and is {change['after']}" for change in changed]
     said += [f"{check.name} expects {check.expected} and finds {check.actual}" for check in facts.failed]
     if verdict.outcome is Outcome.DENY:
         said.append(f"policy denies it: {verdict.reason}")
+    if lacks_approval:
+        said.append("somebody who approved it may approve it no more")
     return "; ".join(said)

@@ -11,10 +11,10 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import selectinload
 
 from flowops import errors
-from flowops.actions import sla
+from flowops.actions import duplicates, sla
 from flowops.domain import effects, events, jobs, times
 from flowops.domain.access import Permission
-from flowops.domain.handoffs import Outcome, Priority, Reason, Status, Tier, Verb
+from flowops.domain.handoffs import Outcome, Priority, Reason, Status, Tier, Verb, strictest
 from flowops.domain.handoffs import move as moved
 from flowops.domain.sla import Clock
 from flowops.storage import tables
@@ -82,14 +82,23 @@ def open(  # noqa: A001 - the verb of the domain, always called qualified
     return handoff
 
 
-def find(unit: Unit, ref: str, version: int | None = None) -> tables.Handoff:
-    """The case, locked, with its owner, resolver and customer; NotFound also when the actor may not see it."""
-    handoff = _lock(unit, tables.Handoff.named(ref))
+def find(unit: Unit, ref: str, version: int | None = None, *, of: tuple[str, str] = ("handoff", "")) -> tables.Handoff:
+    """The case, locked, with its owner, resolver and customer; NotFound also when the actor may not see it.
+
+    `of` is the kind and id of what the caller named instead: it is what is not found, and its case stays untold.
+    """
+    handoff = lock(unit, tables.Handoff.named(ref))
     if handoff is None or not unit.actor.sees(handoff.queue, handoff.created_by):
-        raise errors.NotFound(kind="handoff", id=ref)
+        kind, named = of
+        raise errors.NotFound(kind=kind, id=named or ref)
+    refuse_stale(handoff, version)
+    return handoff
+
+
+def refuse_stale(handoff: tables.Handoff, version: int | None) -> None:
+    """Raise StaleVersion when the caller says which version they have seen and it was another one."""
     if version is not None and version != handoff.version:
         raise errors.StaleVersion(current=handoff.version, sent=version)
-    return handoff
 
 
 def unresolved(unit: Unit, ref: str, version: int | None = None) -> tables.Handoff:
@@ -112,22 +121,23 @@ def owned(unit: Unit, ref: str, *, lease: timedelta, version: int | None = None)
 
 
 def joined(unit: Unit, ref: str, *, lease: timedelta, version: int | None = None) -> tables.Handoff:
-    """The case, for whoever adds something to it, the owner or not; of an owner the claim is extended.
-
-    A late owner is refused with ClaimExpired: they may still believe that the case is theirs.
-    """
+    """The case, for whoever adds something to it, the owner or not: as `find` gives it, after `stay`."""
     handoff = find(unit, ref, version)
-    if handoff.status is Status.CLAIMED and handoff.claimed_by == unit.actor.id:
-        _refuse_late(unit, handoff)
-        extend(unit, handoff, lease)
-    refuse_returned(unit, handoff)
+    stay(unit, handoff, lease=lease)
     return handoff
 
 
-def stay(unit: Unit, handoff: tables.Handoff, *, lease: timedelta) -> None:
-    """Extend the claim of an owner who acts on what belongs to their case; everybody else's acts leave it as it is."""
-    if handoff.claimed_by == unit.actor.id and not is_late(handoff, unit.now):
+def stay(unit: Unit, handoff: tables.Handoff, *, lease: timedelta) -> bool:
+    """Extend the claim of an owner who acts on their case, and say whether it lasts longer now.
+
+    Everybody else's acts leave it as it is. A late owner is refused with ClaimExpired: they may still believe that the
+    case is theirs. Whoever records nothing else records the extension.
+    """
+    refuse_late(unit, handoff)
+    before = handoff.claim_expires_at
+    if handoff.status is Status.CLAIMED and handoff.claimed_by == unit.actor.id:
         extend(unit, handoff, lease)
+    return handoff.claim_expires_at != before
 
 
 def resolve(
@@ -149,16 +159,15 @@ def resolve(
     unit.actor.require(Permission.HANDOFFS_RESOLVE)
     handoff = unresolved(unit, ref, version)
     refuse_others(unit, handoff, supervisor_may=True)
-    if last_message_id is not None:
-        refuse_unread(unit, handoff, last_message_id)
+    refuse_unread(unit, handoff, last_message_id)
     _refuse_open_effects(unit, handoff)
-    handoff.duplicate_of = _original(unit, handoff, outcome, duplicate_of)
+    handoff.duplicate_of = duplicates.original(unit, handoff, outcome, duplicate_of)
     sla.stop(unit, handoff)
     move(handoff, Verb.RESOLVE)
     handoff.resolver = unit.session.get_one(tables.User, unit.actor.id)
     handoff.resolved_by, handoff.resolved_at = handoff.resolver.id, unit.now
     handoff.outcome, handoff.outcome_notes = outcome, notes
-    handoff.claim_expires_at = handoff.waiting_for = handoff.wait_until = None
+    handoff.claim_expires_at = handoff.claim_left = handoff.waiting_for = handoff.wait_until = None
     touch(unit, handoff)
     unit.record(
         events.HandoffResolved(
@@ -172,6 +181,7 @@ def reopen(unit: Unit, ref: str, reason: str, *, version: int | None = None) -> 
     """Take up a resolved case again, for anybody to claim; whoever works on cases may. Raises NotResolved."""
     unit.actor.require(Permission.HANDOFFS_WORK)
     handoff = find(unit, ref, version)
+    refuse_late(unit, handoff)
     if handoff.status is not Status.RESOLVED:
         raise errors.NotResolved(status=handoff.status)
     open_again(unit, handoff, "by_hand", reason)
@@ -180,17 +190,20 @@ def reopen(unit: Unit, ref: str, reason: str, *, version: int | None = None) -> 
 
 
 def set_priority(
-    unit: Unit, ref: str, priority: Priority, reason: str, *, version: int | None = None
+    unit: Unit, ref: str, priority: Priority, reason: str, *, lease: timedelta, version: int | None = None
 ) -> tables.Handoff:
     """Make a case more or less urgent, and move our deadline with it; a supervisor may.
 
-    The priority it has already changes nothing.
+    The priority it has already changes nothing but the owner's claim, which is extended.
     """
     unit.actor.require(Permission.HANDOFFS_SUPERVISE)
     handoff = unresolved(unit, ref, version)
+    is_extended = stay(unit, handoff, lease=lease)
     if priority is not handoff.priority:
         prioritise(unit, handoff, priority, reason)
         touch(unit, handoff)
+    elif is_extended:
+        record_extension(unit, handoff)
     return handoff
 
 
@@ -213,13 +226,16 @@ def prioritise(unit: Unit, handoff: tables.Handoff, priority: Priority, reason: 
 def need_person(unit: Unit, handoff_id: str, issue: Reason, why: str) -> tables.Handoff:
     """Give a case one more reason for a person to look.
 
-    A resolved one is opened again and promised a response; a waiting one waits no longer, or nobody would see it.
+    A resolved one is opened again and promised a response; a waiting one waits no longer, or nobody would see it. It
+    heads the case when it is stricter than what did, unless the caller who opened the case said why.
     """
-    handoff = _lock(unit, tables.Handoff.id == handoff_id)
+    handoff = lock(unit, tables.Handoff.id == handoff_id)
     if handoff is None:
         raise errors.NotFound(kind="handoff", id=handoff_id)
     if issue not in handoff.issues:
         handoff.issues = [reason for reason in Reason if reason in {*handoff.issues, issue}]
+    if unit.session.get_one(tables.Request, handoff.request_id).endpoint == "requests":
+        handoff.reason = strictest({handoff.reason, issue})
     unit.record(events.IssueFound(handoff_id=handoff.id, issue=issue, why=why))
     if handoff.status is Status.RESOLVED:
         open_again(unit, handoff, issue)
@@ -239,12 +255,15 @@ def open_again(unit: Unit, handoff: tables.Handoff, reason: str, why: str | None
 
 
 def end_wait(unit: Unit, handoff: tables.Handoff, because: str, lease: timedelta | None = None) -> None:
-    """Let the clock of a waiting case run again, and with `lease` its owner's claim; others are left as they are."""
+    """Let the clock of a waiting case run again; a case that does not wait is left as it is.
+
+    With `lease` its owner's claim lasts as long from now, or longer if more was left of it when the waiting began.
+    """
     if handoff.waiting_for is None:
         return
     sla.resume(unit, handoff)
-    handoff.waiting_for = handoff.wait_until = None
-    handoff.claim_expires_at = unit.now + lease if lease else None
+    handoff.claim_expires_at = unit.now + max(lease, handoff.claim_left or lease) if lease else None
+    handoff.waiting_for = handoff.wait_until = handoff.claim_left = None
     unit.record(
         events.HandoffResumed(handoff_id=handoff.id, because=because, sla_due_at=times.rfc3339(handoff.sla_due_at))
     )
@@ -256,13 +275,15 @@ def touch(unit: Unit, handoff: tables.Handoff) -> None:
     handoff.updated_at = unit.now
 
 
-def _lock(unit: Unit, which: ColumnElement[bool]) -> tables.Handoff | None:
+def lock(unit: Unit, which: ColumnElement[bool]) -> tables.Handoff | None:
+    """The case this condition finds, locked, with its people, whatever the actor sees; None when there is none."""
     # The people are read by queries of their own: whoever waited for the lock would be shown them as they were before.
     return unit.session.scalar(
         select(tables.Handoff)
         .where(which)
         .options(*map(selectinload, (tables.Handoff.owner, tables.Handoff.resolver, tables.Handoff.customer)))
-        .with_for_update(of=tables.Handoff)
+        # No stronger than an update of it, or whoever stores something about the case would wait or be waited for.
+        .with_for_update(of=tables.Handoff, key_share=True)
         .execution_options(populate_existing=True)
     )
 
@@ -277,39 +298,35 @@ def refuse_others(unit: Unit, handoff: tables.Handoff, *, supervisor_may: bool =
 
     Raises NotClaimed, NotOwner or ClaimExpired.
     """
-    refuse_returned(unit, handoff)
+    refuse_late(unit, handoff)
     if handoff.status is not Status.CLAIMED:
         raise errors.NotClaimed()
-    if handoff.claimed_by == unit.actor.id:
-        _refuse_late(unit, handoff)
-    elif not (supervisor_may and unit.actor.may(Permission.HANDOFFS_SUPERVISE)):
+    if handoff.claimed_by != unit.actor.id and not (supervisor_may and unit.actor.may(Permission.HANDOFFS_SUPERVISE)):
         raise errors.NotOwner(**owner(handoff))
 
 
-def refuse_unread(unit: Unit, handoff: tables.Handoff, read: str) -> None:
-    """Let nobody decide who has not read the last message; `read` is the id of the last they did. Raises NewMessage."""
+def refuse_unread(unit: Unit, handoff: tables.Handoff, read: str | None) -> None:
+    """Let nobody decide who read `read` last and not the last message (NewMessage); None asks for nothing."""
     message = tables.Message
     query = select(message).where(message.handoff_id == handoff.id).order_by(message.position.desc()).limit(1)
-    last = unit.session.scalar(query)
+    last = None if read is None else unit.session.scalar(query)
     if last is not None and last.id != read:
         raise errors.NewMessage(last_message_id=last.id, at=last.created_at)
 
 
-def refuse_returned(unit: Unit, handoff: tables.Handoff) -> None:
+def refuse_late(unit: Unit, handoff: tables.Handoff) -> None:
     """Tell a late owner that their claim ended (ClaimExpired), also once the case was returned to the queue.
 
     Whether the sweep has come by then shall make no difference to them; a claim, by whomever, ends the matter.
     """
+    if handoff.claim_expires_at is not None and handoff.claimed_by == unit.actor.id and is_late(handoff, unit.now):
+        raise _expired(handoff.claim_expires_at)
     if handoff.status is not Status.PENDING:
         return
     entry = tables.AuditEntry
     back = (events.HandoffReleased, events.HandoffEscalated, events.HandoffReopened, events.ClaimExpired)
-    last = unit.session.scalar(
-        select(entry)
-        .where(entry.handoff_id == handoff.id, entry.event.in_([event.name for event in back]))
-        .order_by(entry.seq.desc())
-        .limit(1)
-    )
+    ended = select(entry).where(entry.handoff_id == handoff.id, entry.event.in_([event.name for event in back]))
+    last = unit.session.scalar(ended.order_by(entry.seq.desc()).limit(1))
     if last and last.event == events.ClaimExpired.name and last.data["owner_id"] == unit.actor.id:
         raise _expired(datetime.fromisoformat(last.data["claim_expires_at"]))
 
@@ -318,6 +335,12 @@ def extend(unit: Unit, handoff: tables.Handoff, lease: timedelta) -> None:
     """Let the claim last for the lease from now, if it would end earlier; no claim runs while a case waits."""
     if handoff.waiting_for is None:
         handoff.claim_expires_at = max(handoff.claim_expires_at or unit.now, unit.now + lease)
+
+
+def record_extension(unit: Unit, handoff: tables.Handoff) -> None:
+    """Put on record that the claim lasts longer, where nothing else tells that its owner was there."""
+    ends = times.rfc3339(handoff.claim_expires_at)
+    unit.record(events.ClaimExtended(handoff_id=handoff.id, claim_expires_at=ends))
 
 
 def move(handoff: tables.Handoff, verb: Verb) -> None:
@@ -347,11 +370,6 @@ def owner(handoff: tables.Handoff) -> dict[str, Any]:
     }
 
 
-def _refuse_late(unit: Unit, handoff: tables.Handoff) -> None:
-    if handoff.claim_expires_at is not None and is_late(handoff, unit.now):
-        raise _expired(handoff.claim_expires_at)
-
-
 def _expired(at: datetime) -> errors.ClaimExpired:
     return errors.ClaimExpired(at=times.in_words(at), claim_expires_at=at)
 
@@ -364,23 +382,6 @@ def _refuse_open_effects(unit: Unit, handoff: tables.Handoff) -> None:
     ).all()
     if waiting:
         raise errors.OpenEffects(count=len(waiting), effect_ids=list(waiting))
-
-
-def _original(unit: Unit, handoff: tables.Handoff, outcome: Outcome, ref: str | None) -> str | None:
-    """The id of the case this one repeats."""
-    if (outcome is Outcome.DUPLICATE) is (ref is None):
-        raise errors.Invalid(
-            reason="The outcome duplicate, and no other, names the other case in duplicateOf. Nothing was changed."
-        )
-    if ref is None:
-        return None
-    # Not locked: it is only named, and two locks taken in no fixed order could wait for each other.
-    other = unit.session.scalar(select(tables.Handoff).where(tables.Handoff.named(ref)))
-    if other is None or not unit.actor.sees(other.queue, other.created_by):
-        raise errors.NotFound(kind="handoff", id=ref)
-    if other.id == handoff.id:
-        raise errors.Invalid(reason="A case is no duplicate of itself. Nothing was changed; name the other case.")
-    return other.id
 
 
 def _already_resolved(handoff: tables.Handoff) -> errors.AlreadyResolved:

@@ -3,7 +3,7 @@
 from sqlalchemy import select
 
 from flowops import errors
-from flowops.actions import operators, sla
+from flowops.actions import sla, staff
 from flowops.domain import events, jobs
 from flowops.domain.handoffs import Status
 from flowops.domain.notices import About, Notice
@@ -14,12 +14,16 @@ from flowops.storage.unit import Unit
 
 
 def escalate(unit: Unit, handoff_id: str, clock: Clock) -> None:
-    """Have the owner and the supervisors of a case told of a broken promise; of a resolved one there is no need."""
+    """Have the owner and the supervisors of a case told of a broken promise; of a resolved one there is no need.
+
+    Where there is neither, those are told who work on the cases of its queue.
+    """
     handoff = _case(unit, handoff_id)
     if handoff.status is Status.RESOLVED:
         return
     owner = [handoff.claimed_by] if handoff.claimed_by else []
-    ids = tuple(dict.fromkeys([*owner, *operators.supervisors(unit, handoff.queue)]))
+    told = [*owner, *staff.supervisors(unit, handoff.queue)] or staff.operators(unit, handoff.queue)
+    ids = tuple(dict.fromkeys(told))
     unit.record(events.SlaEscalated(handoff_id=handoff.id, clock=clock, user_ids=ids))
     for user_id in ids:
         unit.enqueue(jobs.NotifyOperator(user_id=user_id, handoff_id=handoff.id, about=About.BREACHED))

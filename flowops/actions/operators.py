@@ -10,6 +10,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from flowops import errors
+from flowops.actions import ownership
 from flowops.domain import events, passwords, times, tokens
 from flowops.domain.access import ActorKind, Role
 from flowops.storage import tables
@@ -59,13 +60,14 @@ def change_role(unit: Unit, user_id: str, role: Role) -> tables.User:
         raise errors.Invalid(reason="A service stays a service and a person becomes none. Nothing was changed.")
     unit.record(events.RoleChanged(user_id=user.id, before=user.role, after=role))
     user.role = role
+    ownership.return_unfit(unit, user)
     return user
 
 
 def set_queues(unit: Unit, user_id: str, queues: Iterable[str]) -> tables.User:
     """Let a person or service see these queues and no other, at once; a queue nobody had before begins to exist.
 
-    Cases of a queue they lose stay theirs until released, assigned or resolved.
+    Their cases of a queue they lose go back to it.
     """
     user, names = _find(unit, user_id), _existing(unit, queues)
     member = tables.QueueMember
@@ -75,11 +77,14 @@ def set_queues(unit: Unit, user_id: str, queues: Iterable[str]) -> tables.User:
     unit.session.execute(delete(member).where(member.user_id == user_id, member.queue.not_in(names)))
     unit.session.add_all(member(user_id=user_id, queue=name) for name in names if name not in before)
     unit.record(events.QueuesSet(user_id=user_id, before=tuple(before), after=tuple(names)))
+    ownership.return_unfit(unit, user)
     return user
 
 
 def disable(unit: Unit, user_id: str) -> tables.User:
-    """End a person's or service's access now: sessions, links and tokens die. A repeat changes nothing.
+    """End a person's or service's access now: sessions, links and tokens die, and their cases go back to the queue.
+
+    A repeat changes nothing.
 
     Raises LastAdmin when nobody would be left who can decide who may act.
     """
@@ -89,6 +94,7 @@ def disable(unit: Unit, user_id: str) -> tables.User:
         user.disabled_at = unit.now
         _end_sessions(unit, user)
         unit.record(events.UserDisabled(user_id=user.id))
+        ownership.return_unfit(unit, user)
     return user
 
 
@@ -200,16 +206,6 @@ def sign_out_everywhere(unit: Unit, user_id: str) -> None:
         unit.record(events.SignedOut(user_id=user_id))
 
 
-def supervisors(unit: Unit, queue: str) -> list[str]:
-    """The ids of those who supervise a queue and can act, in a fixed order."""
-    user, member = tables.User, tables.QueueMember
-    query = select(user.id).join(member, member.user_id == user.id).order_by(user.id)
-    ids = unit.session.scalars(
-        query.where(member.queue == queue, user.role == Role.SUPERVISOR, user.disabled_at.is_(None))
-    )
-    return list(ids)
-
-
 def _add(unit: Unit, user: tables.User, queues: Iterable[str]) -> tables.User:
     names = _existing(unit, queues)
     user.created_at = unit.now
@@ -247,7 +243,7 @@ def _checked(name: str) -> str:
 
 
 def _find(unit: Unit, user_id: str) -> tables.User:
-    user = unit.session.get(tables.User, user_id, with_for_update=True)
+    user = unit.session.get(tables.User, user_id, with_for_update={"key_share": True})
     if user is None:
         raise errors.NotFound(kind="user", id=user_id)
     return user
@@ -266,7 +262,7 @@ def _keep_an_admin(unit: Unit, leaving_id: str) -> None:
         select(tables.User)
         .where(tables.User.role == Role.ADMIN, tables.User.disabled_at.is_(None))
         .order_by(tables.User.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).all()
     if [admin.id for admin in admins] == [leaving_id]:
         raise errors.LastAdmin(name=admins[0].name)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
 from flowops import errors
+from flowops.actions import execution
 from flowops.domain import events, jobs, retries
 from flowops.storage import tables
 from flowops.storage.unit import Unit
@@ -164,8 +165,13 @@ def retry_all_dead(unit: Unit, topic: str | None = None, error: str | None = Non
 
 
 def discard(unit: Unit, job_id: str, reason: str) -> None:
-    """Give a dead job up on purpose; it is kept among the finished ones. Raises NotFound and NotDead."""
+    """Give a dead job up on purpose; it is kept among the finished ones. Raises NotFound and NotDead.
+
+    An effect it was to carry out has failed with it.
+    """
     job = _dead(unit, job_id)
+    if job.topic == jobs.ExecuteEffect.topic and "effect_id" in job.payload:
+        execution.abandon(unit, job.payload["effect_id"], reason)
     unit.session.delete(job)
     _keep(unit, job, jobs.Status.DISCARDED)
     unit.record(events.JobDiscarded(job_id=job.id, topic=job.topic, reason=reason))

@@ -7,10 +7,11 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from flowops import errors
-from flowops.actions import handoffs, operators, sla
+from flowops.actions import handoffs, sla, staff
 from flowops.domain import events, jobs, times
-from flowops.domain.access import Actor, ActorKind, Permission
+from flowops.domain.access import Actor, Permission
 from flowops.domain.handoffs import Status, Tier, Verb, WaitingFor
+from flowops.domain.notices import About
 from flowops.domain.sla import Clock
 from flowops.storage import tables
 from flowops.storage.unit import Unit
@@ -22,17 +23,15 @@ def claim(unit: Unit, ref: str, *, lease: timedelta, version: int | None = None)
     """Make a case the actor's own for the length of the lease; the owner's second claim extends it.
 
     A claim that has run out can be taken by anyone. The first claim keeps the promise of a response and starts the
-    clock of the resolution. Raises AlreadyClaimed, AlreadyResolved, or CannotOwn when the case needs another role.
+    clock of the resolution. Raises AlreadyClaimed, AlreadyResolved, or NotPermitted when the case needs another role.
     """
     handoff = handoffs.unresolved(unit, ref, version)
-    _refuse_unfit(unit.actor, handoff)
+    unit.actor.require(_needed(handoff))
     if handoff.status is Status.CLAIMED and not handoffs.is_late(handoff, unit.now):
         if handoff.claimed_by != unit.actor.id:
             raise errors.AlreadyClaimed(**handoffs.owner(handoff))
         handoffs.extend(unit, handoff, lease)
-        unit.record(
-            events.ClaimExtended(handoff_id=handoff.id, claim_expires_at=times.rfc3339(handoff.claim_expires_at))
-        )
+        handoffs.record_extension(unit, handoff)
         return handoff
     late_owner = handoff.claimed_by
     handoffs.move(handoff, Verb.CLAIM)
@@ -66,7 +65,7 @@ def take_next(unit: Unit, *, lease: timedelta, queue: str | None = None) -> tabl
         .where(row.queue.in_(unit.actor.queues & {queue} if queue else unit.actor.queues))
         .order_by(row.turn, *row.nearest_first())
         .limit(1)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
     )
     return claim(unit, found, lease=lease) if found else None
 
@@ -85,11 +84,13 @@ def assign(
 ) -> tables.Handoff:
     """Give a case to somebody for eight hours, whoever owns it; a supervisor may, and also to themselves.
 
-    A waiting case goes on waiting, for its new owner. The new owner is told unless they did it. Raises CannotOwn for
-    somebody who is disabled, no member of the queue or lacks the right, and NotFound for nobody at all.
+    A waiting case goes on waiting, for its new owner, whose eight hours begin when it waits no more. The new owner is
+    told unless they did it. Raises CannotOwn for somebody who is disabled, no member of the queue or lacks the right,
+    NotFound for nobody at all, and ClaimExpired for a late owner, who claims the case again before they give it away.
     """
     unit.actor.require(Permission.HANDOFFS_SUPERVISE)
     handoff = handoffs.unresolved(unit, ref, version)
+    handoffs.refuse_late(unit, handoff)
     owner, former_owner_id = _fit(unit, handoff, user_id), handoff.claimed_by
     handoffs.move(handoff, Verb.ASSIGN)
     _give(unit, handoff, owner, ASSIGNED)
@@ -102,7 +103,7 @@ def assign(
             reason=reason,
         )
     )
-    _notify(unit, handoff, [owner.id], about="assigned")
+    _notify(unit, handoff, [owner.id], about=About.ASSIGNED)
     return handoff
 
 
@@ -117,20 +118,26 @@ def wait(
 ) -> tables.Handoff:
     """Stop the clock while the owner waits for somebody's answer, at most `until`; their claim lasts as long.
 
+    What is left of the claim is kept for the time after.
     Waiting again changes for whom and how long. Raises what `handoffs.owned` raises, and Invalid when `until` is past.
     """
     handoff = handoffs.owned(unit, ref, lease=lease, version=version)
     if until is not None and until <= unit.now:
         raise errors.Invalid(reason=f"{times.in_words(until)} is past. Nothing was changed; wait until a later time.")
     sla.pause(unit, handoff)
-    handoff.waiting_for, handoff.wait_until, handoff.claim_expires_at = waiting_for, until, None
+    if handoff.claim_expires_at is not None:
+        handoff.claim_left, handoff.claim_expires_at = handoff.claim_expires_at - unit.now, None
+    handoff.waiting_for, handoff.wait_until = waiting_for, until
     handoffs.touch(unit, handoff)
     unit.record(events.HandoffWaiting(handoff_id=handoff.id, waiting_for=waiting_for, until=times.rfc3339(until)))
     return handoff
 
 
 def resume(unit: Unit, ref: str, *, lease: timedelta, version: int | None = None) -> tables.Handoff:
-    """Wait no longer: the owner's clock runs again, and their claim from now for the lease. Raises NotWaiting too."""
+    """Wait no longer: the owner's clock and their claim run again, and that for the lease at least.
+
+    Raises NotWaiting too.
+    """
     handoff = handoffs.owned(unit, ref, lease=lease, version=version)
     if handoff.waiting_for is None:
         raise errors.NotWaiting()
@@ -142,21 +149,23 @@ def resume(unit: Unit, ref: str, *, lease: timedelta, version: int | None = None
 def escalate(unit: Unit, ref: str, reason: str, *, version: int | None = None) -> tables.Handoff:
     """Put a case into the hands of supervisors: back to the queue, one priority more, and they are told.
 
-    Whoever works on cases may, of a case that somebody else owns only a supervisor (NotOwner). A case that needs a
-    supervisor already keeps its priority, or repeating this would make anything urgent.
+    Whoever works on cases may, whoever owns it: a former owner who did not do it themselves is told. A case that needs
+    a supervisor already keeps its priority, or repeating this would make anything urgent.
     """
     unit.actor.require(Permission.HANDOFFS_WORK)
     handoff = handoffs.unresolved(unit, ref, version)
-    handoffs.refuse_returned(unit, handoff)
-    if handoff.status is Status.CLAIMED:
-        handoffs.refuse_others(unit, handoff, supervisor_may=True)
-    unit.record(events.HandoffEscalated(handoff_id=handoff.id, former_owner_id=handoff.claimed_by, reason=reason))
+    handoffs.refuse_late(unit, handoff)
+    former_owner_id = handoff.claimed_by
+    unit.record(events.HandoffEscalated(handoff_id=handoff.id, former_owner_id=former_owner_id, reason=reason))
     _return(unit, handoff, Verb.ESCALATE, "escalated")
     if handoff.tier is not Tier.SUPERVISOR:
         handoff.tier = Tier.SUPERVISOR
         if handoff.priority.raised is not handoff.priority:
             handoffs.prioritise(unit, handoff, handoff.priority.raised, reason)
-    _notify(unit, handoff, operators.supervisors(unit, handoff.queue), about="escalated")
+    supervisors = [id for id in staff.supervisors(unit, handoff.queue) if id != former_owner_id]
+    _notify(unit, handoff, supervisors, about=About.ESCALATED)
+    if former_owner_id is not None:
+        _notify(unit, handoff, [former_owner_id], about=About.TAKEN)
     return handoff
 
 
@@ -184,15 +193,32 @@ def resume_due(unit: Unit, limit: int, *, lease: timedelta) -> int:
     return len(due)
 
 
+def return_unfit(unit: Unit, user: tables.User) -> None:
+    """Return the cases that somebody can own no more to the queue, whose supervisors are told; their clocks go on.
+
+    Those of others are left alone. A claim would run out anyway, but that of a waiting case has no end.
+    """
+    owned = select(tables.Handoff).where(tables.Handoff.claimed_by == user.id, tables.Handoff.is_open())
+    locked = owned.order_by(tables.Handoff.number).with_for_update(key_share=True)
+    for handoff in unit.session.scalars(locked).all():
+        if _unfit(unit, handoff, user) is not None:
+            unit.record(events.HandoffReleased(handoff_id=handoff.id, owner_id=user.id))
+            _return(unit, handoff, Verb.RELEASE, "owner_left")
+            _notify(unit, handoff, staff.supervisors(unit, handoff.queue), about=About.RETURNED)
+
+
 def _due(unit: Unit, moment: InstrumentedAttribute[datetime | None], limit: int) -> Sequence[tables.Handoff]:
     """The cases whose moment has come, locked; those that somebody works on just now are left for the next time."""
     query = select(tables.Handoff).where(moment <= unit.now).order_by(moment).limit(limit)
-    return unit.session.scalars(query.with_for_update(skip_locked=True)).all()
+    return unit.session.scalars(query.with_for_update(skip_locked=True, key_share=True)).all()
 
 
 def _give(unit: Unit, handoff: tables.Handoff, owner: tables.User, lease: timedelta) -> None:
     handoff.owner, handoff.claimed_by, handoff.claimed_at = owner, owner.id, unit.now
-    handoff.claim_expires_at = None if handoff.waiting_for else unit.now + lease
+    if handoff.waiting_for is None:
+        handoff.claim_expires_at = unit.now + lease
+    else:
+        handoff.claim_left = lease
     if handoff.sla_clock == Clock.RESPONSE:
         sla.start(unit, handoff, Clock.RESOLUTION)
     handoffs.touch(unit, handoff)
@@ -210,21 +236,28 @@ def _fit(unit: Unit, handoff: tables.Handoff, user_id: str) -> tables.User:
     user = unit.session.get(tables.User, user_id)
     if user is None:
         raise errors.NotFound(kind="person", id=user_id)
-    if user.disabled_at is not None:
-        raise errors.CannotOwn(name=user.name, why="their account is disabled")
-    if unit.session.get(tables.QueueMember, (user.id, handoff.queue)) is None:
-        raise errors.CannotOwn(name=user.name, why=f"they are no member of the queue {handoff.queue}")
-    _refuse_unfit(Actor(user.kind, user.name, user.id, user.role), handoff)
+    if unfit := _unfit(unit, handoff, user):
+        raise unfit
     return user
 
 
-def _refuse_unfit(who: Actor, handoff: tables.Handoff) -> None:
-    needed = Permission.HANDOFFS_SUPERVISE if handoff.tier is Tier.SUPERVISOR else Permission.HANDOFFS_WORK
-    if who.kind is not ActorKind.PERSON or not who.may(needed):
-        raise errors.CannotOwn(name=who.name, why=f"it needs the permission {needed}", permission=needed)
+def _unfit(unit: Unit, handoff: tables.Handoff, user: tables.User) -> errors.CannotOwn | None:
+    """Why somebody cannot own the case; None when they can."""
+    if user.disabled_at is not None:
+        return errors.CannotOwn(name=user.name, why="their account is disabled")
+    if unit.session.get(tables.QueueMember, (user.id, handoff.queue)) is None:
+        return errors.CannotOwn(name=user.name, why=f"they are no member of the queue {handoff.queue}")
+    if not Actor(user.kind, user.name, user.id, user.role).may(needed := _needed(handoff)):
+        return errors.CannotOwn(name=user.name, why=f"it needs the permission {needed}", permission=needed)
+    return None
 
 
-def _notify(unit: Unit, handoff: tables.Handoff, user_ids: Sequence[str], about: str) -> None:
+def _needed(handoff: tables.Handoff) -> Permission:
+    """What only people may do whose role lets them own the case."""
+    return Permission.HANDOFFS_SUPERVISE if handoff.tier is Tier.SUPERVISOR else Permission.HANDOFFS_WORK
+
+
+def _notify(unit: Unit, handoff: tables.Handoff, user_ids: Sequence[str], about: About) -> None:
     for user_id in user_ids:
         if user_id != unit.actor.id:
             unit.enqueue(jobs.NotifyOperator(user_id=user_id, handoff_id=handoff.id, about=about))

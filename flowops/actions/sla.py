@@ -73,9 +73,11 @@ def stop(unit: Unit, handoff: tables.Handoff) -> None:
 def restart(unit: Unit, handoff: tables.Handoff) -> None:
     """A resolved case needs a person again: we promise a response anew, and the caller's deadline stands as it did.
 
-    To be called while the case is still marked as resolved, so that the time in between is held against nobody.
+    A caller's deadline that was kept and has passed stays kept: a response is promised then too. To be called while the
+    case is still marked as resolved, so that the time in between is held against nobody.
     """
-    if handoff.sla_policy == OURS:
+    was_kept = handoff.sla_breached_at is None and sla.is_breached(handoff.sla_due_at, unit.now)
+    if handoff.sla_policy == OURS or was_kept:
         start(unit, handoff, Clock.RESPONSE)
     elif handoff.sla_clock is not None:
         _mark(unit, handoff, Kind.RESUMED)

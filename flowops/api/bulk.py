@@ -20,6 +20,7 @@ def act(body: bodies.Bulk, write: CanWork, app: App) -> Response:
 
     Repeated under its Idempotency-Key, a call that broke off goes on with the cases that are left.
     """
+    write.refuse_version()
     if replayed := write.replay():
         return replayed
     results = bulk.act(app, write.caller, Action(body.action), body.ids, body.params.model_dump(), write.key)

@@ -101,6 +101,12 @@ class Write:
     key: str | None
     request_sha256: str
 
+    def refuse_version(self) -> None:
+        """Raise Invalid when a version was sent with a call that is not about one case."""
+        if self.version is not None:
+            reason = "If-Match is the version of one case, and this names none. Nothing was done; send it without."
+            raise errors.Invalid(reason=reason)
+
     def replay(self) -> Response | None:
         """The answer an earlier call under this key got, for those who do much before `answer`."""
         if self.key is None:
@@ -137,7 +143,8 @@ def writes(*permissions: Permission) -> Any:
         idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
         if_match: Annotated[str | None, Header(pattern=r'^(\*|"[0-9]{1,15}")$')] = None,
     ) -> Write:
-        content = f"{request.method} {request.url.path}\n".encode() + await request.body()
+        asked = f"?{request.url.query}" if request.url.query else ""
+        content = f"{request.method} {request.url.path}{asked}\n".encode() + await request.body()
         return Write(
             app=app,
             caller=caller,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["effects"])
 CanRead = Annotated[Actor, requires(Permission.CASES_READ, Permission.CASES_READ_OWN)]
 CanPropose = Annotated[Write, writes(Permission.EFFECTS_PROPOSE)]
+CanWork = Annotated[Write, writes(Permission.HANDOFFS_WORK)]
 CanDecide = Annotated[Write, writes(Permission.EFFECTS_APPROVE)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 
@@ -28,8 +29,11 @@ def propose(ref: str, body: bodies.ProposeEffect, write: CanPropose, app: App) -
 
 
 @router.post("/handoffs/{ref}/replies", status_code=201, response_model=schemas.Effect)
-def reply(ref: str, body: bodies.Reply, write: CanPropose, app: App) -> Response:
-    """Propose a reply to the customer; a person approves exactly this text before it is sent."""
+def reply(ref: str, body: bodies.Reply, write: CanWork, app: App) -> Response:
+    """Propose a reply to the customer; a person approves exactly this text before it is sent.
+
+    The owner's alone: a service proposes the effect `reply`.
+    """
     return _propose(app, write, ref, "reply", body.model_dump(by_alias=True, exclude_none=True))
 
 
@@ -76,7 +80,7 @@ def approve(effect_id: str, body: bodies.Approve, write: CanDecide, app: App) ->
     answer = actions.Answer(body.content_sha256, body.last_message_id)
 
     def work(unit: "Unit") -> Answer:
-        actions.approve(unit, effect_id, answer, records, app.policy, app.settings)
+        actions.approve(unit, effect_id, answer, records, app.policy, app.settings, write.version)
         return _shown(unit, effect_id)
 
     return write.answer(work)
@@ -87,7 +91,7 @@ def decline(effect_id: str, body: bodies.Decline, write: CanDecide, app: App) ->
     """Say no to an effect that waits for a decision."""
 
     def work(unit: "Unit") -> Answer:
-        actions.decline(unit, effect_id, body.reason, app.settings)
+        actions.decline(unit, effect_id, body.reason, app.settings, write.version)
         return _shown(unit, effect_id)
 
     return write.answer(work)
@@ -98,7 +102,7 @@ def cancel(effect_id: str, write: CanPropose, app: App) -> Response:
     """Withdraw a proposal, or call an approved effect back while its undo window lasts."""
 
     def work(unit: "Unit") -> Answer:
-        actions.cancel(unit, effect_id, app.settings)
+        actions.cancel(unit, effect_id, app.settings, write.version)
         return _shown(unit, effect_id)
 
     return write.answer(work)

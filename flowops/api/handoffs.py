@@ -66,10 +66,12 @@ def reopen(ref: str, body: bodies.Because, write: CanWork) -> Response:
 
 
 @router.post("/handoffs/{ref}/priority", response_model=schemas.Handoff)
-def set_priority(ref: str, body: bodies.SetPriority, write: CanSupervise) -> Response:
+def set_priority(ref: str, body: bodies.SetPriority, write: CanSupervise, app: App) -> Response:
     """Make a case more or less urgent; the deadline is computed anew from when its clock started."""
+    lease, version = app.settings.claim_lease, write.version
     return answer(
-        write, lambda unit: actions.set_priority(unit, ref, body.priority, body.reason, version=write.version)
+        write,
+        lambda unit: actions.set_priority(unit, ref, body.priority, body.reason, lease=lease, version=version),
     )
 
 

@@ -17,6 +17,7 @@ CanSupervise = Annotated[Write, writes(Permission.HANDOFFS_SUPERVISE)]
 @router.post("/handoffs/next", response_model=schemas.Handoff, responses={204: {"description": "There is none."}})
 def take_next(write: CanWork, app: App, queue: Annotated[str | None, Query(max_length=200)] = None) -> Response:
     """Claim the most urgent case there is for the caller, of one queue or all of theirs; 204 when there is none."""
+    write.refuse_version()
     return handoffs.answer(write, lambda unit: ownership.take_next(unit, lease=app.settings.claim_lease, queue=queue))
 
 

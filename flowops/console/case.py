@@ -100,8 +100,7 @@ class Pane:
             case "resume":
                 return owns and self.handoff.waiting_for is not None
             case "escalate":
-                theirs = self.is_live and not self.is_mine
-                return works and is_open and (supervises or not theirs)
+                return works and is_open
             case "reopen":
                 return works and not is_open
             case "reply":

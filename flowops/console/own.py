@@ -92,8 +92,9 @@ def prioritise(change: Supervisor, ref: str, priority: Written = "", reason: Wri
     wrong = forms.unfit(reason, "Say why.") if priority in set(Priority) else "Choose a priority."
     if wrong:
         return acting.missing(change, ref, {"priority": wrong}, typed)
+    lease, why = change.app.settings.claim_lease, forms.lines(reason)
     return acting.do(
-        change, ref, lambda unit: handoffs.set_priority(unit, ref, Priority(priority), forms.lines(reason)), typed
+        change, ref, lambda unit: handoffs.set_priority(unit, ref, Priority(priority), why, lease=lease), typed
     )
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import rfc8785
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
 from flowops import errors
@@ -33,6 +33,10 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
+def _on_one_line(said: object) -> object:
+    return " ".join(said.split()) if isinstance(said, str) else said
+
+
 class Params(BaseModel):
     """The parameters of one kind of effect."""
 
@@ -50,8 +54,8 @@ class Refund(Params):
 class Reply(Params):
     """Write to the customer at the address their account has."""
 
-    body: Text
-    subject: Line | None = None
+    body: Annotated[Text, StringConstraints(pattern=r"\S")]
+    subject: Annotated[Line, BeforeValidator(_on_one_line)] | None = None
     artifact_id: Line | None = None
 
 
@@ -81,6 +85,17 @@ def parse(kind: str, params: dict[str, Any]) -> Params:
     except ValidationError as wrong:
         found = "; ".join(f"{'.'.join(map(str, e['loc'])) or kind}: {e['msg']}" for e in wrong.errors())
         raise errors.Invalid(reason=f"The parameters of the {kind} are wrong: {found}.") from wrong
+
+
+def kept(kind: str, params: dict[str, Any]) -> dict[str, Any]:
+    """The parameters as they are kept, hashed and carried out: what is left out or on several lines is so no more.
+
+    Raises what `parse` raises.
+
+    >>> kept("reply", {"body": "Hello", "subject": "Your\\ninvoice", "artifactId": None})
+    {'body': 'Hello', 'subject': 'Your invoice'}
+    """
+    return parse(kind, params).model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def read(kind: str | None, params: dict[str, Any]) -> Params | None:
@@ -113,6 +128,20 @@ class Approvals:
     needed: int
     permission: Permission
     proposer_may: bool
+
+    def is_stricter_than(self, other: "Approvals") -> bool:
+        """Does it ask for more people, or for others, than `other` does?
+
+        >>> Approvals(2, Permission.EFFECTS_APPROVE_ABOVE_LIMIT, False).is_stricter_than(
+        ...     Approvals(1, Permission.EFFECTS_APPROVE_ABOVE_LIMIT, True)
+        ... )
+        True
+        """
+        return self._strictness > other._strictness
+
+    @property
+    def _strictness(self) -> tuple[int, bool, bool]:
+        return self.needed, self.permission is Permission.EFFECTS_APPROVE_ABOVE_LIMIT, not self.proposer_may
 
 
 def approvals(kind: str, params: dict[str, Any], limits: Limits | None) -> Approvals:

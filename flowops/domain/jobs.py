@@ -106,7 +106,7 @@ class EscalateSla(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class NotifyOperator(Job):
-    """Tell one person about a case, by the way they chose; `about` is escalated, breached or assigned."""
+    """Tell one person about a case, by the way they chose; `about` is one of `notices.About`."""
 
     topic: ClassVar[str] = "notify.operator"
     user_id: str

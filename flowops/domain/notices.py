@@ -15,6 +15,8 @@ class About(StrEnum):
     ASSIGNED = "assigned"
     ESCALATED = "escalated"
     BREACHED = "breached"
+    TAKEN = "taken"
+    RETURNED = "returned"
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class Notice:
             f"{self._happened}\n"
             f"Priority {self.priority}, queue {self.queue}, {due}.\n\n"
             f"{origin}/console/case/{self.number}\n\n"
-            f"You are told because you own this case or supervise its queue. To get no such mail: {origin}/console/me\n"
+            "You are told because you own or owned this case, or look after its queue. "
+            f"To get no such mail: {origin}/console/me\n"
         )
 
     @property
@@ -52,6 +55,10 @@ class Notice:
                 return "The case was assigned to you."
             case About.ESCALATED:
                 return "The case was escalated: it waits for a supervisor to claim it."
+            case About.TAKEN:
+                return "Somebody else escalated the case: it is no longer yours and waits for a supervisor."
+            case About.RETURNED:
+                return "Its owner can own it no more, so the case went back to the queue."
             case About.BREACHED:
                 assert self.broken is not None, "nobody is told of a breach that was not marked"
                 return f"It was to be {_DONE[self.broken.clock]} by {times.in_words(self.broken.due_at)}, and was not."
@@ -61,5 +68,7 @@ _SUBJECTS = {
     About.ASSIGNED: "is yours",
     About.ESCALATED: "needs a supervisor",
     About.BREACHED: "is late",
+    About.TAKEN: "is no longer yours",
+    About.RETURNED: "needs a new owner",
 }
 _DONE = {Clock.RESPONSE: "claimed", Clock.RESOLUTION: "resolved"}

@@ -93,8 +93,13 @@ def warn_at(due_at: datetime, allowed: timedelta) -> datetime:
     '11:30'
     >>> warn_at(noon, timedelta(minutes=30)).strftime("%H:%M:%S")
     '11:52:30'
+
+    Of a deadline that was past when it was set, at the deadline.
+
+    >>> warn_at(noon, timedelta(hours=-8)) == noon
+    True
     """
-    return due_at - min(allowed / 4, LAST_WARNING)
+    return due_at - max(min(allowed / 4, LAST_WARNING), timedelta(0))
 
 
 def is_breached(due_at: datetime | None, now: datetime) -> bool:

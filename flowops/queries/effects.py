@@ -139,9 +139,9 @@ def request(view: View, request_id: str) -> Answer:
     )
     if row is None or not view.viewer.sees(row.queue, row.caller_id):
         raise errors.NotFound(kind="request", id=request_id)
-    effect = view.session.scalar(
-        select(tables.Effect).where(tables.Effect.request_id == row.id).order_by(tables.Effect.id).limit(1)
-    )
+    # The one it came with, made in the same unit; others were proposed in its case later on.
+    own = select(tables.Effect).where(tables.Effect.request_id == row.id, tables.Effect.created_at == row.created_at)
+    effect = view.session.scalar(own.order_by(tables.Effect.id).limit(1)) if row.effect else None
     handoff = view.session.scalar(
         select(tables.Handoff)
         .where(tables.Handoff.id == row.handoff_id)

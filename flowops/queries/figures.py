@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, func, literal, or_, select
+from sqlalchemy import and_, case, func, literal, or_, select
 
 from flowops import errors
 from flowops.domain import artifacts, events, sla
@@ -82,21 +82,31 @@ def _responses(span: Span) -> Query:
 
 
 def _decided(span: Span) -> Query:
-    """The promises kept or broken in the span; what follows a break decides nothing any more."""
+    """The promises kept or broken in the span; what follows a break decides nothing any more.
+
+    A deadline that was met and then broken, since the case was opened again before it passed, counts as broken alone.
+    """
     mark, row = tables.SlaMark, tables.Handoff
     turns = (sla.Kind.STARTED, sla.Kind.BREACHED, sla.Kind.STOPPED)
     lately = select(mark.handoff_id).where(span.holds(mark.at))
-    last = func.lag(mark.kind, type_=mark.kind.type).over(partition_by=mark.handoff_id, order_by=mark.position)
+    last, then = (
+        turn(mark.kind, type_=mark.kind.type).over(partition_by=mark.handoff_id, order_by=mark.position)
+        for turn in (func.lag, func.lead)
+    )
     marks = (
-        select(mark.handoff_id, mark.at, mark.kind, last.label("last"))
+        select(mark.handoff_id, mark.at, mark.kind, last.label("last"), then.label("then"))
         .where(mark.kind.in_(turns), mark.handoff_id.in_(lately))
         .subquery()
     )
     is_broken = marks.c.kind == sla.Kind.BREACHED
+    is_kept = and_(
+        marks.c.last == sla.Kind.STARTED,
+        or_(marks.c.kind == sla.Kind.STARTED, marks.c.then.is_(None), marks.c.then != sla.Kind.BREACHED),
+    )
     return (
         select(marks.c.handoff_id, marks.c.at, case((is_broken, "broken"), else_="kept").label("value"))
         .join(row, row.id == marks.c.handoff_id)
-        .where(or_(is_broken, marks.c.last == sla.Kind.STARTED), span.holds(marks.c.at), span.sees(row.queue))
+        .where(or_(is_broken, is_kept), span.holds(marks.c.at), span.sees(row.queue))
     )
 
 

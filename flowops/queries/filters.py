@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, and_, false, or_, select, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, String, and_, cast, false, or_, select, union_all
 from sqlalchemy.orm import aliased
 
 from flowops.domain import filters
@@ -71,9 +71,11 @@ def _rank(of: Any, sort: Sort) -> list[Any]:
 
 def _conditions(view: View, wanted: Filters) -> Iterator[ColumnElement[bool]]:
     row, customer = tables.Handoff, tables.Customer
-    for name in ("status", "priority", "reason", "queue", "channel", "tier"):
+    for name in ("status", "priority", "queue", "channel", "tier"):
         if value := getattr(wanted, name):
             yield getattr(row, name) == value
+    if wanted.reason is not None:  # which is among the issues, a list of codes kept as text
+        yield cast(row.issues, String).contains(f'"{wanted.reason}"', autoescape=True)
     if wanted.status in {Status.PENDING, Status.CLAIMED}:
         yield row.is_open()
     if wanted.assignee is not None:

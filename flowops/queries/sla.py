@@ -127,7 +127,8 @@ def _standing(handoff: tables.Handoff, marks: Sequence[Mark], now: datetime) -> 
 def _run(handoff: tables.Handoff, run: Sequence[Mark], until: datetime | None, now: datetime) -> Run:
     first, last = run[0], run[-1]
     ended_at = last.at if last.kind is Kind.STOPPED else until
-    ours = handoff.sla_policy == sla.OURS
+    # A case of ours may have begun with the caller's own deadline, which no target gives.
+    ours = handoff.sla_policy == sla.OURS and first.due_at - first.at == sla.TARGETS[first.priority][first.clock]
     return Run(
         clock=first.clock,
         target=sla.TARGETS[last.priority][last.clock] if ours else first.due_at - first.at,

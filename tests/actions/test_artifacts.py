@@ -1,6 +1,7 @@
 """What the assistant wrote is kept, judged by people and acted upon by nobody."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -9,13 +10,14 @@ from sqlalchemy import select
 from flowops import errors
 from flowops.actions import artifacts, ownership
 from flowops.app import App
-from flowops.domain import jobs
+from flowops.domain import events, jobs
 from flowops.domain.access import SYSTEM, Actor, Role
 from flowops.domain.artifacts import DRAFT, RISK, SUMMARY, Judgement, Status
 from flowops.storage import tables
-from tests import assistant, cases
+from tests import assistant, cases, verbs
 from tests.conftest import Clock
 
+EXTENDED = events.ClaimExtended.name
 LEVEL: dict[str, Any] = {"reasons": [], "flags": []}
 
 
@@ -33,9 +35,9 @@ def case(app: App, ada: Actor) -> tables.Handoff:
     return made
 
 
-def judge(app: App, by: Actor, artifact_id: str, verdict: Judgement, **more: Any) -> tables.ArtifactReview:
+def judge(app: App, by: Actor, artifact_id: str, verdict: Judgement, **more: Any) -> None:
     with app.unit(by) as unit:
-        return artifacts.review(unit, artifact_id, verdict, lease=app.settings.claim_lease, **more)
+        artifacts.review(unit, artifact_id, verdict, lease=app.settings.claim_lease, **more)
 
 
 def reviews(app: App) -> Sequence[tables.ArtifactReview]:
@@ -111,7 +113,7 @@ def test_what_is_no_judgement_is_refused(app: App, ada: Actor, case: tables.Hand
             judge(app, ada, artifact_id, verdict, content=content)
     with pytest.raises(errors.NotFound):
         judge(app, ada, "art_nothing", Judgement.ACCEPTED)
-    with pytest.raises(errors.NotFound):
+    with pytest.raises(errors.NotFound, match=f"no artifact {id}"):
         judge(app, cases.person(app, "Eve", queues=["elsewhere"]), id, Judgement.ACCEPTED)
     with pytest.raises(errors.NotPermitted):
         judge(app, cases.person(app, "Vera", Role.VIEWER), id, Judgement.ACCEPTED)
@@ -120,11 +122,53 @@ def test_what_is_no_judgement_is_refused(app: App, ada: Actor, case: tables.Hand
     assert reviews(app) == []
 
 
+def ask(app: App, by: Actor, case: tables.Handoff, kind: str) -> str:
+    with app.unit(by) as unit:
+        return artifacts.request(unit, case.id, kind, lease=app.settings.claim_lease)
+
+
 def test_asking_for_an_artifact_extends_the_claim(app: App, ada: Actor, case: tables.Handoff, clock: Clock) -> None:
     clock.forward(minutes=5)
-    with app.unit(ada) as unit:
-        artifacts.request(unit, case.id, RISK, lease=app.settings.claim_lease)
+    ask(app, ada, case, RISK)
     assert current(app, case).claim_expires_at == clock.now + app.settings.claim_lease
+
+
+def test_what_is_asked_or_judged_again_extends_the_claim_and_only_that_is_recorded(
+    app: App, ada: Actor, case: tables.Handoff, clock: Clock
+) -> None:
+    written = assistant.write(app, case, DRAFT)
+    judge(app, ada, written, Judgement.ACCEPTED)
+    ends = []
+    for again in (lambda: ask(app, ada, case, SUMMARY), lambda: judge(app, ada, written, Judgement.ACCEPTED)):
+        clock.forward(minutes=5)
+        again()
+        ends.append(clock.now + app.settings.claim_lease)
+        assert current(app, case).claim_expires_at == ends[-1]
+        again()  # in the same moment, so that nothing lasts longer
+    recorded = [datetime.fromisoformat(entry.data["claim_expires_at"]) for entry in entries(app, EXTENDED)]
+    assert (recorded, entries(app, "artifact.requested"), len(reviews(app))) == (ends, [], 1)
+    ask(app, cases.person(app, "Tom"), case, SUMMARY)
+    assert len(entries(app, EXTENDED)) == 2, "it is not theirs"
+
+
+def test_a_late_owner_neither_asks_nor_judges(app: App, ada: Actor, case: tables.Handoff, clock: Clock) -> None:
+    written = assistant.write(app, case, DRAFT)
+    clock.forward(minutes=15)
+    with pytest.raises(errors.ClaimExpired):
+        ask(app, ada, case, RISK)
+    with pytest.raises(errors.ClaimExpired):
+        judge(app, ada, written, Judgement.ACCEPTED)
+    assert reviews(app) == []
+
+
+def test_judging_what_was_written_for_a_case_that_is_resolved_makes_no_claim_of_it(
+    app: App, ada: Actor, case: tables.Handoff, clock: Clock
+) -> None:
+    written = assistant.write(app, case, DRAFT)
+    verbs.resolve(app, ada, case.id)
+    clock.forward(minutes=5)
+    judge(app, ada, written, Judgement.ACCEPTED)
+    assert current(app, case).claim_expires_at is None
 
 
 def test_the_newest_usable_risk_is_copied_and_the_version_stays(app: App, case: tables.Handoff) -> None:

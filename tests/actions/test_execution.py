@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from flowops import errors
-from flowops.actions import execution
+from flowops.actions import execution, operators, outbox
 from flowops.app import App
 from flowops.domain import policy
 from flowops.domain.access import SYSTEM, Actor, Role
@@ -18,7 +18,7 @@ from flowops.queries import audit
 from flowops.queries import effects as queries
 from flowops.queries import handoffs as cases
 from flowops.storage import tables
-from tests import verbs, world
+from tests import delivery, verbs, world
 from tests.cases import person
 from tests.conftest import NOW, Clock
 
@@ -106,11 +106,66 @@ def test_an_effect_that_policy_denies_by_now_is_held_and_can_be_approved_by_nobo
 def test_nothing_starts_while_it_can_be_called_back(app: App, bot: Actor, ada: Actor, clock: Clock) -> None:
     effect = world.proposed(app, bot)
     world.approve(app, ada, effect)
-    clock.forward(seconds=9)
-    assert not world.start(app, effect.id)
+    clock.forward(seconds=8)
+    with pytest.raises(errors.Unavailable, match="can still be called back") as put_off:
+        world.start(app, effect.id)
+    assert put_off.value.facts["retry_after"] == 2
+    clock.forward(seconds=1)
     assert world.now(app, effect).status is Status.APPROVED
     clock.forward(seconds=1)
     assert world.start(app, effect.id)
+
+
+def test_what_somebody_approved_who_may_no_more_is_held(app: App, bot: Actor, ada: Actor, clock: Clock) -> None:
+    def goes(app: App, ada: Actor) -> None:
+        with app.unit(SYSTEM) as unit:
+            operators.disable(unit, str(ada.id))
+
+    def watches(app: App, ada: Actor) -> None:
+        with app.unit(SYSTEM) as unit:
+            operators.change_role(unit, str(ada.id), Role.VIEWER)
+
+    for changes, approver in ((watches, ada), (goes, person(app, "Gil"))):
+        effect = world.proposed(app, bot)
+        world.approve(app, approver, effect)
+        changes(app, approver)
+        clock.forward(seconds=10)
+        assert not world.start(app, effect.id)
+        held = world.now(app, effect)
+        assert (held.status, held.approvals_needed) == (Status.HELD, 1)
+        assert "somebody who approved it may approve it no more" in issue(app, held)
+        with app.view() as view:
+            newest, *_ = audit.search(view, event="effect.held").items
+        assert newest.row.data["changed"] == ["approvals"]
+
+
+def test_an_effect_whose_job_is_discarded_has_failed_and_needs_a_person(app: App, bot: Actor) -> None:
+    elsewhere = person(app, "Sue", Role.SUPERVISOR, ("legal",))  # who manages jobs manages all of them
+    for is_executing, said in ((True, "the provider may have done it: look there"), (False, "before the provider was")):
+        effect = world.effect_of(app, world.receive(app, bot))
+        [job] = [job for job in delivery.claim(app) if job.payload.get("effect_id") == effect.id]
+        assert not is_executing or world.start(app, effect.id)
+        delivery.bury(app, job)
+        with app.unit(elsewhere) as unit:
+            outbox.discard(unit, job.id, "paid by hand")
+        failed = world.now(app, effect)
+        assert failed.status is Status.FAILED
+        assert said in str(failed.error)
+        case = verbs.read(app, str(failed.handoff_id))
+        assert (case.status, case.reason) == (CaseStatus.PENDING, Reason.EFFECT_FAILED)
+        assert "paid by hand" in issue(app, failed)
+
+
+def test_a_discarded_job_leaves_an_effect_alone_that_is_over(app: App, bot: Actor) -> None:
+    effect = world.effect_of(app, world.receive(app, bot))
+    [job] = delivery.claim(app)
+    delivery.bury(app, job)
+    world.start(app, effect.id)
+    with app.unit(SYSTEM) as unit:
+        execution.finish(unit, effect.id, "rf_1", NOW)
+    with app.unit(SYSTEM) as unit:
+        outbox.discard(unit, job.id, "done")
+    assert world.now(app, effect).status is Status.DONE
 
 
 def test_an_approval_too_old_is_void_and_a_person_is_told(app: App, bot: Actor, clock: Clock) -> None:

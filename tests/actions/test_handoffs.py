@@ -1,6 +1,8 @@
 """A case is opened, given a priority, resolved and taken up again; and what each step leaves behind."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 from sqlalchemy import select
@@ -8,11 +10,13 @@ from sqlalchemy import select
 from flowops import errors
 from flowops.actions import handoffs, ownership
 from flowops.app import App
+from flowops.domain import events
 from flowops.domain.access import SYSTEM, Actor, Role
+from flowops.domain.filters import Filters
 from flowops.domain.handoffs import Outcome, Priority, Reason, Status
 from flowops.queries import handoffs as answers
 from flowops.storage import tables
-from tests import cases, verbs
+from tests import cases, verbs, world
 from tests.conftest import Clock
 from tests.verbs import LEASE
 
@@ -101,6 +105,36 @@ def test_a_case_with_an_undecided_effect_cannot_be_resolved(app: App, ada: Actor
     assert verbs.read(app, case).status is Status.CLAIMED
 
 
+def test_two_cases_are_no_duplicates_of_each_other(app: App, ada: Actor, bob: Actor, case: str) -> None:
+    other = cases.case(app, ada).id
+    for who, mine in ((ada, case), (bob, other)):
+        verbs.claim(app, who, mine)
+    ready = Barrier(2)
+
+    def resolve(who: Actor, mine: str, original: str) -> None:
+        ready.wait()
+        with app.unit(who) as unit:
+            handoffs.resolve(unit, mine, Outcome.DUPLICATE, "", original)
+
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(resolve, ada, case, other), pool.submit(resolve, bob, other, case)]
+    [refused] = [error for done in both if (error := done.exception())]
+    assert isinstance(refused, errors.Invalid)
+    assert "is itself a duplicate of this case" in str(refused)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite locks no rows
+def test_a_case_is_taken_while_something_about_it_is_being_stored(app: App, ada: Actor, case: str) -> None:
+    with app.unit(SYSTEM) as storing:
+        storing.session.add(tables.Note(handoff_id=case, author_id=ada.id, text="a", created_at=storing.now))
+        storing.session.flush()
+        storing.record(events.NoteAdded(handoff_id=case, note_id="not_1", text="a"))
+        with ThreadPoolExecutor(1) as pool:
+            taken = pool.submit(verbs.take_next, app, ada).result(timeout=5)
+    assert taken is not None
+    assert taken.id == case
+
+
 def test_a_duplicate_names_the_other_case(app: App, ada: Actor, case: str) -> None:
     original = verbs.read(app, cases.case(app, ada).id)
     verbs.claim(app, ada, case)
@@ -142,6 +176,25 @@ def test_a_new_finding_joins_the_issues_and_the_claim_goes_on(app: App, ada: Act
     with app.view() as view:
         issues = {i["code"]: i["detail"] for i in answers.parts(view, case)["handoff"]["issues"]}
     assert issues["effect_failed"] == "The refund failed: no money."
+
+
+def test_a_finding_heads_a_case_from_a_request_and_not_one_whose_caller_said_why(
+    app: App, ada: Actor, bot: Actor
+) -> None:
+    asked = str(world.receive(app, bot, kind=None, params={}, escalate=True).handoff_id)
+    opened = cases.case(app, ada, reason=Reason.OTHER).id
+    for issue, heads in ((Reason.OTHER, Reason.ESCALATED), (Reason.EFFECT_FAILED, Reason.EFFECT_FAILED)):
+        with app.unit(SYSTEM) as unit:
+            assert handoffs.need_person(unit, asked, issue, "No.").reason is heads
+            assert handoffs.need_person(unit, opened, issue, "No.").reason is Reason.OTHER
+    cases.case(app, ada)
+
+    def found(reason: Reason) -> set[str]:
+        with app.view() as view:
+            return {item.handoff.id for item in answers.search(view, Filters(reason=reason)).items}
+
+    assert (found(Reason.EFFECT_FAILED), found(Reason.OTHER)) == ({asked, opened}, {asked, opened})
+    assert found(Reason.LOW_CONFIDENCE) == set()
 
 
 def test_a_resolved_case_that_needs_a_person_is_open_again(app: App, clock: Clock, ada: Actor, case: str) -> None:

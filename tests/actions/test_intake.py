@@ -133,6 +133,25 @@ def test_shadow_mode_stores_the_decision_and_changes_nothing_else(app: App, bot:
     assert changed >= {"requests", "decisions"}
 
 
+def test_shadow_mode_learns_nothing_of_a_customer(app: App, bot: Actor) -> None:
+    claims = {"email": "new@example.com", "name": "New", "plan": "gold"}
+
+    def known(customer_id: str) -> list[tuple[str | None, ...]]:
+        found = [row for row in rows(app, tables.Customer) if row.external_id == customer_id]
+        return [(row.email, row.name, row.plan) for row in found]
+
+    world.receive(app, bot, customer_id="stranger", mode="shadow", **claims)
+    assert known("stranger") == [(None, None, None)]
+    world.receive(app, bot, customer_id="stranger", email="old@example.com")
+    seen = [entry.event for entry in rows(app, tables.AuditEntry)].count("customer.seen")
+    world.receive(app, bot, customer_id="stranger", mode="shadow", **claims)
+    assert known("stranger") == [("old@example.com", None, None)]
+    assert [entry.event for entry in rows(app, tables.AuditEntry)].count("customer.seen") == seen
+    world.receive(app, bot, mode="shadow")
+    world.receive(app, bot)
+    assert known("cust_123")[0][0] == "ada@example.com", "the records tell of who was met in shadow first"
+
+
 def test_a_question_without_an_effect_is_only_recorded(app: App, bot: Actor) -> None:
     request = world.receive(app, bot, kind=None, params={})
     assert request.outcome == "recorded"

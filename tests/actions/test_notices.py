@@ -56,6 +56,16 @@ def test_a_breach_is_told_to_the_owner_and_to_those_who_supervise_the_queue(
     assert (last.row.event, last.data["user_ids"]) == ("sla.escalated", [ada.id, boss.id])
 
 
+def test_a_breach_that_no_supervisor_can_hear_of_is_told_to_those_who_work_on_the_queue(
+    app: App, clock: Hands, ada: Actor, bob: Actor, case: str
+) -> None:
+    cases.person(app, "Eve", Role.SUPERVISOR, queues=["legal"])
+    breach(app, clock)
+    with app.unit(SYSTEM) as unit:
+        notices.escalate(unit, case, Clock.RESPONSE)
+    assert {told["user_id"] for told in waiting(app, jobs.NotifyOperator)} == {ada.id, bob.id}
+
+
 def test_a_supervisor_who_owns_the_case_is_told_once(app: App, boss: Actor, case: str) -> None:
     verbs.claim(app, boss, case)
     with app.unit(SYSTEM) as unit:

@@ -141,12 +141,10 @@ def test_a_case_is_given_only_to_who_may_own_it(app: App, ada: Actor, bob: Actor
 
 
 def test_an_escalated_case_goes_back_to_the_queue_for_supervisors_who_are_told(
-    app: App, clock: Clock, ada: Actor, bob: Actor, boss: Actor, case: str
+    app: App, clock: Clock, ada: Actor, boss: Actor, case: str
 ) -> None:
     elsewhere = cases.person(app, "Eve", Role.SUPERVISOR, queues=["legal"])
     verbs.claim(app, ada, case)
-    with pytest.raises(errors.NotOwner):
-        verbs.escalate(app, bob, case)
     handoff = verbs.escalate(app, ada, case)
     assert (handoff.status, handoff.claimed_by, handoff.tier) == (Status.PENDING, None, Tier.SUPERVISOR)
     assert (handoff.priority, handoff.version) == (Priority.URGENT, 3)
@@ -160,25 +158,36 @@ def test_an_escalated_case_goes_back_to_the_queue_for_supervisors_who_are_told(
         "high",
         "urgent",
     )
-    with pytest.raises(errors.CannotOwn):
+    with pytest.raises(errors.NotPermitted):
         verbs.claim(app, ada, case)
 
 
-def test_only_the_first_escalation_makes_a_case_more_urgent(app: App, ada: Actor, bob: Actor, boss: Actor) -> None:
+def test_whoever_works_on_cases_escalates_what_somebody_else_owns_and_they_are_told(
+    app: App, ada: Actor, bob: Actor, boss: Actor, case: str
+) -> None:
+    verbs.claim(app, ada, case)
+    verbs.wait(app, ada, case)
+    handoff = verbs.escalate(app, bob, case)
+    assert (handoff.status, handoff.claimed_by, handoff.tier) == (Status.PENDING, None, Tier.SUPERVISOR)
+    assert told(app) == [(boss.id, "escalated"), (ada.id, "taken")]
+    escalated = next(entry for entry in verbs.entries(app, case) if entry.row.event == "handoff.escalated")
+    assert (escalated.row.actor_id, escalated.data["former_owner_id"]) == (bob.id, ada.id)
+    verbs.claim(app, boss, case)
+    verbs.escalate(app, ada, case)
+    assert told(app)[2:] == [(boss.id, "taken")], "once, and why it is theirs no more"
+
+
+def test_only_the_first_escalation_makes_a_case_more_urgent(app: App, ada: Actor, boss: Actor) -> None:
     case = cases.case(app, ada, priority=Priority.LOW).id
     assert verbs.escalate(app, ada, case).priority is Priority.MEDIUM
     verbs.claim(app, boss, case)
-    with pytest.raises(errors.NotOwner):
-        verbs.escalate(app, bob, case)
     handoff = verbs.escalate(app, boss, case)
     assert (handoff.priority, handoff.status, handoff.claimed_by) == (Priority.MEDIUM, Status.PENDING, None)
     assert verbs.happened(app, case)[-1] == "handoff.escalated"
     assert len(told(app)) == 1, "who escalates knows it already"
 
 
-def test_a_supervisor_escalates_what_somebody_else_owns_and_nobody_what_is_resolved(
-    app: App, ada: Actor, boss: Actor
-) -> None:
+def test_nobody_escalates_what_is_resolved(app: App, ada: Actor, boss: Actor) -> None:
     case = cases.case(app, ada, priority=Priority.URGENT).id
     verbs.claim(app, ada, case)
     assert verbs.escalate(app, boss, case).priority is Priority.URGENT

@@ -8,8 +8,9 @@ import pytest
 from flowops import errors
 from flowops.actions import handoffs, ownership
 from flowops.app import App
-from flowops.domain.access import Actor, ActorKind
-from flowops.domain.handoffs import Status, WaitingFor
+from flowops.domain.access import SYSTEM, Actor, ActorKind
+from flowops.domain.handoffs import Priority, Reason, Status, WaitingFor
+from flowops.storage import tables
 from tests import cases, verbs
 from tests.conftest import Clock
 from tests.verbs import LEASE
@@ -68,6 +69,36 @@ def test_a_late_owner_is_told_so_before_and_after_the_sweep(app: App, clock: Clo
         assert verbs.happened(app, case) == before
     assert verbs.claim(app, ada, case).claim_expires_at == clock.now + LEASE
     assert verbs.note(app, ada, case).claimed_by == ada.id
+
+
+def test_a_late_supervisor_claims_before_they_supervise(
+    app: App, clock: Clock, ada: Actor, boss: Actor, case: str
+) -> None:
+    verbs.claim(app, boss, case)
+    clock.forward(minutes=15)
+    for is_swept in (False, True):
+        assert not is_swept or verbs.sweep(app) == 1
+        before = verbs.happened(app, case)
+        for owner in (ada, boss):
+            with pytest.raises(errors.ClaimExpired):
+                verbs.assign(app, boss, case, owner)
+        for priority in Priority:
+            with pytest.raises(errors.ClaimExpired):
+                verbs.prioritise(app, boss, case, priority)
+        assert verbs.happened(app, case) == before
+    verbs.claim(app, boss, case)
+    verbs.prioritise(app, boss, case, Priority.LOW)
+    assert verbs.assign(app, boss, case, ada).claimed_by == ada.id
+
+
+def test_a_priority_set_by_the_owner_extends_their_claim(app: App, clock: Clock, boss: Actor, case: str) -> None:
+    version = verbs.claim(app, boss, case).version
+    for priority, change in ((Priority.LOW, 1), (Priority.LOW, 0)):
+        clock.forward(minutes=10)
+        version += change
+        handoff = verbs.prioritise(app, boss, case, priority)
+        assert (handoff.claim_expires_at, handoff.version) == (clock.now + LEASE, version)
+    assert verbs.happened(app, case)[-2:] == ["handoff.priority_changed", "handoff.claim_extended"]
 
 
 def test_somebody_elses_claim_ends_the_lateness(app: App, clock: Clock, ada: Actor, bob: Actor, case: str) -> None:
@@ -195,7 +226,33 @@ def test_a_waiting_case_waits_on_for_its_new_owner(app: App, clock: Clock, ada: 
     assert (handoff.claim_expires_at, handoff.sla_due_at) == (None, None)
     clock.forward(hours=1)
     verbs.sweep(app)
-    assert verbs.read(app, case).claim_expires_at == clock.now + LEASE
+    assert verbs.read(app, case).claim_expires_at == clock.now + timedelta(hours=8)
+
+
+def test_what_is_left_of_a_claim_is_left_after_the_waiting(app: App, clock: Clock, ada: Actor, boss: Actor) -> None:
+    def fails(app: App, who: Actor, case: str) -> tables.Handoff:
+        with app.unit(SYSTEM) as unit:
+            return handoffs.need_person(unit, case, Reason.EFFECT_FAILED, "The refund failed.")
+
+    for end in (verbs.resume, verbs.write, fails):
+        case = cases.case(app, ada).id
+        verbs.assign(app, boss, case, ada)
+        clock.forward(hours=2)
+        verbs.wait(app, ada, case)
+        clock.forward(days=1)
+        verbs.wait(app, ada, case)  # again, which keeps what is left
+        assert end(app, ada, case).claim_expires_at == clock.now + timedelta(hours=6)
+        clock.forward(hours=5, minutes=50)
+        verbs.wait(app, ada, case)  # a write of the owner, so that the lease is left
+        assert end(app, ada, case).claim_expires_at == clock.now + LEASE
+
+
+def test_nothing_is_left_of_a_claim_that_ended_another_way(app: App, clock: Clock, ada: Actor, boss: Actor) -> None:
+    for end in (verbs.release, verbs.escalate, verbs.resolve):
+        case = cases.case(app, ada).id
+        verbs.assign(app, boss, case, ada)
+        verbs.wait(app, ada, case)
+        assert end(app, ada, case).claim_left is None
 
 
 def test_a_waiting_case_can_be_resolved_and_waits_no_longer(app: App, clock: Clock, ada: Actor, case: str) -> None:

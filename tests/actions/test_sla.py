@@ -172,10 +172,41 @@ def test_the_callers_own_deadline_is_moved_by_pauses_alone(app: App, clock: Hand
     verbs.resume(app, ada, case)
     assert verbs.read(app, case).sla_due_at == NOW + 10 * HOUR
     verbs.resolve(app, ada, case)
-    clock.forward(hours=9)
+    clock.forward(hours=6)
     verbs.reopen(app, ada, case)
+    clock.forward(hours=3)
     assert sweep(app)[0] == 1, "the caller still expects it by then"
     assert marks(app, case)[-3:] == [Kind.STOPPED, Kind.RESUMED, Kind.BREACHED]
+
+
+def test_a_callers_deadline_that_was_kept_stays_kept_and_a_response_is_promised(
+    app: App, clock: Hands, ada: Actor
+) -> None:
+    case = cases.case(app, ada, sla_due_at=NOW + 8 * HOUR).id
+    verbs.claim(app, ada, case)
+    verbs.resolve(app, ada, case)
+    clock.forward(hours=9)
+    handoff = verbs.reopen(app, ada, case)
+    assert sweep(app)[0] == 0
+    assert (handoff.sla_policy, handoff.sla_clock, handoff.sla_due_at) == ("default", Clock.RESPONSE, clock.now + HOUR)
+    assert (handoff.sla_breached_at, marks(app, case)[-2:]) == (None, [Kind.STOPPED, Kind.STARTED])
+    with app.view() as view:
+        assert [run.target for run in promises.explain(view, handoff).runs] == [8 * HOUR, HOUR]
+
+
+def test_a_callers_deadline_that_was_broken_is_broken_once(app: App, clock: Hands, ada: Actor) -> None:
+    case = cases.case(app, ada, sla_due_at=NOW + 8 * HOUR).id
+    clock.forward(hours=9)
+    assert sweep(app)[0] == 1
+    verbs.claim(app, ada, case)
+    verbs.resolve(app, ada, case)
+    verbs.reopen(app, ada, case)
+    assert (sweep(app)[0], marks(app, case).count(Kind.BREACHED)) == (0, 1)
+
+
+def test_a_deadline_that_was_past_when_it_was_set_warns_of_nothing_later(app: App, clock: Hands, ada: Actor) -> None:
+    handoff = cases.case(app, ada, sla_due_at=NOW - HOUR)
+    assert handoff.sla_warn_at == handoff.sla_due_at == NOW - HOUR
 
 
 def test_a_case_that_was_promised_nothing_has_no_clock(app: App, clock: Hands, ada: Actor, boss: Actor) -> None:

@@ -200,7 +200,8 @@ def test_a_draft_that_a_service_sends_is_judged_by_nobody(api: Api, app: App, op
     api.post(f"/handoffs/{number}/ai/draft", operator)
     delivery.deliver(app)
     id = api.get(f"/handoffs/{number}/ai/draft", bot).json()["id"]
-    assert api.post(f"/handoffs/{number}/replies", bot, json={"artifactId": id, "body": "Hi"}).status_code == 201
+    reply = {"kind": "reply", "params": {"artifactId": id, "body": "Hi"}}
+    assert api.post(f"/handoffs/{number}/effects", bot, json=reply).status_code == 201
     assert api.get(f"/artifacts/{id}", bot).json()["review"] is None
     assert api.post(f"/handoffs/{number}/ai/draft", bot).json()["permission"] == "handoffs.work"
     assert api.post(f"/artifacts/{id}/review", bot, json={"verdict": "accepted"}).status_code == 403

@@ -36,6 +36,14 @@ def test_each_case_is_told_of_in_order(api: Api, app: App, sue: Actor, boss: str
     assert (unknown["status"], unknown["code"]) == (404, "not_found")
 
 
+def test_the_version_of_one_case_says_nothing_of_many(api: Api, app: App, sue: Actor, boss: str) -> None:
+    body = {"ids": [cases.case(app, sue).id], "action": "claim"}
+    refused = api.post("/handoffs/bulk", boss, json=body, headers={"If-Match": '"1"'})
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid")
+    assert "If-Match" in refused.json()["detail"]
+    assert api.post("/handoffs/bulk", boss, json=body).json()["results"][0]["version"] == 2
+
+
 def test_a_repeat_gets_the_same_bytes_and_one_that_broke_off_goes_on(api: Api, app: App, sue: Actor, boss: str) -> None:
     ids = [cases.case(app, sue).id for _ in range(3)]
     bulk.act(app, sue, Action.NOTE, ids[:2], NOTE["params"], "k")  # type: ignore[arg-type]  # a text or a mapping

@@ -48,6 +48,21 @@ def test_a_refund_is_proposed_ruled_on_and_approved(api: Api, operator: str, cas
     assert (again.status_code, again.json()["code"]) == (409, "already_decided")
 
 
+def test_a_decision_on_a_case_that_changed_since_is_refused(api: Api, operator: str, case: str) -> None:
+    effect = propose(api, operator, case)
+    version = api.get(f"/handoffs/{case}", operator).headers["ETag"]
+    api.post(f"/handoffs/{case}/notes", operator, json={"text": "Wait for the bank."})
+    for verb, body in (
+        ("approve", {"contentSha256": effect["contentSha256"]}),
+        ("decline", {"reason": "no"}),
+        ("cancel", None),
+    ):
+        stale = api.post(f"/effects/{effect['id']}/{verb}", operator, json=body, headers={"If-Match": version})
+        assert (stale.status_code, stale.json()["code"]) == (412, "stale_version"), verb
+    now = {"If-Match": api.get(f"/handoffs/{case}", operator).headers["ETag"]}
+    assert api.post(f"/effects/{effect['id']}/cancel", operator, headers=now).json()["status"] == "cancelled"
+
+
 def test_a_wrong_hash_is_told_the_right_one(api: Api, operator: str, case: str) -> None:
     effect = propose(api, operator, case)
     answer = api.post(f"/effects/{effect['id']}/approve", operator, json={"contentSha256": "sha256:0"})
@@ -68,6 +83,14 @@ def test_a_reply_waits_for_a_person(api: Api, operator: str, case: str) -> None:
     answer = api.post(f"/handoffs/{case}/replies", operator, json={"body": "We are looking into it."})
     assert (answer.status_code, answer.json()["kind"], answer.json()["status"]) == (201, "reply", "proposed")
     assert answer.json()["params"] == {"body": "We are looking into it."}
+
+
+def test_a_service_proposes_a_reply_as_an_effect_alone(api: Api, app: App, operator: str) -> None:
+    bot = make.token(app, Role.SERVICE, "bot")
+    case = api.post("/handoffs", bot, json=CASE).json()["id"]
+    refused = api.post(f"/handoffs/{case}/replies", bot, json={"body": "We are looking into it."})
+    assert (refused.status_code, refused.json()["permission"]) == (403, "handoffs.work")
+    assert propose(api, bot, case, {"kind": "reply", "params": {"body": "We look."}})["status"] == "proposed"
 
 
 def test_a_declined_effect_no_longer_keeps_the_case_open(api: Api, operator: str, case: str) -> None:

@@ -51,7 +51,7 @@ MAY: dict[str, set[Role] | None] = {
     "POST /artifacts/{id}/review": WORK,
     "GET /schemas/{kind}.json": EVERYBODY,
     "POST /handoffs/{id}/effects": SEND,
-    "POST /handoffs/{id}/replies": SEND,
+    "POST /handoffs/{id}/replies": WORK,
     "GET /handoffs/{id}/effects": READ,
     "GET /effects": READ,
     "GET /effects/{id}": READ,

@@ -68,6 +68,18 @@ def test_a_handed_off_request_says_why_and_becomes_a_case_with_a_summary_job(api
     assert (effect["status"], effect["approvalsNeeded"], effect["proposedBy"]["name"]) == ("proposed", 1, "bot")
 
 
+def test_a_request_shows_the_effect_it_came_with_and_no_later_one(api: Api, app: App, bot: str) -> None:
+    ada = make.token(app, name="Ada")
+    question = {name: value for name, value in REQUEST.items() if name != "effect"}
+    for sent in (REQUEST | {"escalate": True}, question | {"escalate": True, "externalId": "msg-9"}):
+        made = api.post("/requests", bot, json=sent).json()
+        case = f"/handoffs/{made['handoff']['id']}"
+        api.post(f"{case}/claim", ada)
+        assert api.post(f"{case}/replies", ada, json={"body": "We are looking into it."}).status_code == 201
+        assert api.get(f"/requests/{made['id']}", bot).json()["effect"] == made["effect"]
+    assert made["effect"] is None
+
+
 def test_a_shadow_request_says_what_would_have_happened(api: Api, bot: str) -> None:
     made = api.post("/requests", bot, json=REQUEST | {"mode": "shadow"}).json()
     assert (made["outcome"], made["shadow"], made["effect"], made["handoff"]) == ("approved", True, None, None)

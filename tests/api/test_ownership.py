@@ -7,6 +7,7 @@ import pytest
 
 from flowops.app import App
 from flowops.domain.access import Role
+from flowops.queries import audit
 from tests import cases, make
 from tests.conftest import Clock
 from tests.live import Api
@@ -76,7 +77,12 @@ def test_every_verb_answers_with_the_case_and_can_be_repeated(
             assert (first.json()["waitingFor"], first.json()["slaDueAt"]) == ("customer", None)
         if verb == "escalate":
             assert (first.json()["tier"], first.json()["status"]) == ("supervisor", "pending")
-    assert api.post(f"{case}/claim", bob).json()["code"] == "cannot_own"
+    refused = api.post(f"{case}/claim", bob)
+    told = refused.json()
+    assert (refused.status_code, told["code"], told["permission"]) == (403, "not_permitted", "handoffs.supervise")
+    with app.view() as view:
+        [entry] = audit.search(view, event="access.refused").items
+    assert entry.data["permission"] == "handoffs.supervise"
 
 
 def test_the_conflicts_of_ownership_have_the_codes_of_the_contract(
@@ -96,7 +102,7 @@ def test_the_conflicts_of_ownership_have_the_codes_of_the_contract(
     assert code(boss, "assign", {"userId": make.user(app, Role.VIEWER, "Vic")}) == "cannot_own"
     assert api.post(f"{case}/claim", ada).status_code == 200
     assert code(bob, "claim") == code(boss, "claim") == "already_claimed"
-    for verb, body in (("release", None), ("resolve", DONE), ("wait", WAIT), ("resume", None), ("escalate", WHY)):
+    for verb, body in (("release", None), ("resolve", DONE), ("wait", WAIT), ("resume", None)):
         assert code(bob, verb, body) == "not_owner", verb
     for verb, body in (("wait", WAIT), ("resume", None)):
         assert code(boss, verb, body) == "not_owner", verb
@@ -119,7 +125,7 @@ def test_a_late_owner_gets_the_same_answer_to_every_write_but_a_claim(
     clock.forward(minutes=15)
     before = api.get(case, boss).json()
     for verb, body in verbs(boss_id).items():
-        if verb in {"claim", "assign", "priority", "reopen"}:  # which ask nobody to own the case
+        if verb == "claim":
             continue
         answer = api.post(f"{case}/{verb}", boss, json=body)
         assert (answer.status_code, answer.json()["code"]) == (409, "claim_expired"), verb
@@ -137,6 +143,10 @@ def test_the_next_case_is_claimed_until_there_is_none(api: Api, app: App, ada: s
     assert answers[0].headers["ETag"] == '"2"'
     assert (answers[3].content, "ETag" in answers[3].headers) == (b"", False)
     assert api.post("/handoffs/next?queue=legal", ada).status_code == 204
+    other = api.post("/handoffs/next?queue=legal", ada, key="a")
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
+    assert api.post("/handoffs/next", ada, headers={"If-Match": '"1"'}).status_code == 422
+    assert api.post("/handoffs/next", ada, headers={"If-Match": "*"}).status_code == 204
 
 
 def test_an_assignment_lasts_eight_hours_and_a_pause_has_no_end(

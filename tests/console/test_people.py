@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flowops.actions import operators
+from flowops.actions import staff
 from flowops.app import App
 from flowops.domain.access import SYSTEM, Role
 from flowops.queries import audit
@@ -143,4 +143,4 @@ def test_people_are_managed_by_admins_alone(app: App, sign_in: SignIn) -> None:
     sign_in("Ana Costa", Role.ADMIN)
     assert "Ask Ana Costa, who can give people another role." in sue.get("/admin/people").text
     with app.unit(SYSTEM) as unit:
-        assert operators.supervisors(unit, "default") == [sue.actor.id]
+        assert staff.supervisors(unit, "default") == [sue.actor.id]

@@ -24,7 +24,7 @@ def test_a_mail_says_which_case_what_happened_by_when_and_where() -> None:
         "The case was assigned to you.\n"
         "Priority high, queue billing, due 2026-11-22 10:00 UTC.\n\n"
         "https://flowops.example.com/console/case/H-12\n\n"
-        "You are told because you own this case or supervise its queue. "
+        "You are told because you own or owned this case, or look after its queue. "
         "To get no such mail: https://flowops.example.com/console/me\n"
     )
 
@@ -35,6 +35,11 @@ def test_a_breach_names_the_promise_that_was_broken_and_not_the_next_one() -> No
         body = notice(About.BREACHED, broken=broken).body("")
         assert f"It was to be {done} by 2026-11-22 09:00 UTC, and was not." in body
         assert "due 2026-11-22 10:00 UTC" in body
+
+
+def test_a_former_owner_is_told_what_became_of_the_case() -> None:
+    assert notice(About.TAKEN).subject == "H-12 is no longer yours: Charged twice"
+    assert "Somebody else escalated the case" in notice(About.TAKEN).body("")
 
 
 def test_a_case_without_a_deadline_says_so() -> None:

@@ -126,7 +126,7 @@ class Rules(RuleBasedStateMachine):
                 refused = case.resolve(actor, now, waiting_effects=waiting)
             case "prioritise":
                 more = (Priority.HIGH if self.seen.case["priority"] is Priority.LOW else Priority.LOW,)
-                refused = case.prioritise(actor)
+                refused = case.prioritise(actor, now)
             case "wait":
                 more = (None if case.until else now + timedelta(hours=1),)
                 refused = case.wait(actor, more[0], now)
@@ -170,19 +170,19 @@ class Rules(RuleBasedStateMachine):
         fresh, bound = self.content(effect.amount), effect.content
         seen = fresh if as_it_is else bound
         sha256 = self.hash(effect) if seen != bound else self.seen.effects[effect_id]["content_sha256"]
-        refused = effect.approve(actor, seen, fresh, now)
+        refused = rules.late(self.case, actor, now) or effect.approve(actor, seen, fresh, now)
         if not refused and self.case:
             self.case.stay(actor, now)
         told = effects.Answer(sha256), self.records(effect.amount), self.app.policy, self.app.settings
         self.by(actor, lambda unit: effects.approve(unit, effect_id, *told), refused)
 
     def refuse(self, actor: Actor, effect_id: str, answer: str) -> None:
-        effect, now = self.effects[effect_id], self.clock.now
-        refused = effect.decline(actor) if answer == "decline" else effect.cancel(actor, now)
+        effect, late = self.effects[effect_id], rules.late(self.case, actor, self.clock.now)
+        refused = late or (effect.decline(actor) if answer == "decline" else effect.cancel(actor, self.clock.now))
         if not refused and self.case:
             if self.case.status == "resolved":
                 self.need_person()
-            self.case.stay(actor, now)
+            self.case.stay(actor, self.clock.now)
         say = partial(effects.decline, reason="no") if answer == "decline" else effects.cancel
         self.by(actor, lambda unit: say(unit, effect_id, settings=self.app.settings), refused)
 
@@ -217,7 +217,7 @@ class Rules(RuleBasedStateMachine):
             self.need_person()
         with self.app.unit(SYSTEM) as unit:
             told = self.records(effect.amount), self.app.policy, self.app.settings
-            assert execution.start(unit, effect_id, *told) is calls
+            assert world.begins(unit, effect_id, *told) is calls
         self.seen = look(self.app, self.request_id)
         if effect.status == was:
             assert self.seen == before

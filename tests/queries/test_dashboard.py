@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from flowops import errors
-from flowops.actions import handoffs, outbox, ownership
+from flowops.actions import deadlines, handoffs, outbox, ownership
 from flowops.app import App
 from flowops.domain.access import SYSTEM, Actor, Role
 from flowops.domain.artifacts import Judgement
@@ -80,6 +80,21 @@ def test_the_span_before_is_what_the_span_is_compared_with(app: App, ada: Actor,
     assert found.response == Pair(minutes(65), minutes(5))
     assert found.waiting == Pair(1, 1)
     assert found.promises == Pair(Promises(0, 1), Promises(2, 0))
+
+
+def test_a_callers_deadline_that_did_not_hold_after_all_is_broken_and_not_kept(
+    app: App, ada: Actor, clock: Clock
+) -> None:
+    handoff = cases.case(app, ada, sla_due_at=clock.now + timedelta(minutes=40))
+    claim(app, ada, handoff)
+    resolve(app, ada, handoff)
+    assert look(app, ada).promises.now == Promises(kept=1, broken=0)
+    with app.unit(ada) as unit:
+        handoffs.reopen(unit, handoff.id, "It came again.")
+    clock.forward(minutes=41)
+    with app.unit(SYSTEM) as unit:
+        assert deadlines.breach_due(unit, 10) == 1
+    assert look(app, ada).promises.now == Promises(kept=0, broken=1)
 
 
 def test_a_promise_is_broken_once_and_the_next_one_can_be_kept(app: App, ada: Actor, clock: Clock) -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import count, pairwise
+from itertools import count, pairwise, zip_longest
 from statistics import median
 
 import pytest
@@ -158,12 +158,14 @@ def decided(found: Iterable[Made], span: Span) -> Promises:
     words: Counter[str] = Counter()
     for case in found:
         running = False
-        for when, kind in case.marks:
+        turns = [m for m in case.marks if m[1] in {sla.Kind.BREACHED, sla.Kind.STARTED, sla.Kind.STOPPED}]
+        for (when, kind), after in zip_longest(turns, turns[1:]):
             if kind is sla.Kind.BREACHED:
                 words["broken"] += inside(span, when)
                 running = False
-            elif kind in {sla.Kind.STARTED, sla.Kind.STOPPED}:
-                words["kept"] += running and inside(span, when)
+            else:
+                lasts = after is None or after[1] is not sla.Kind.BREACHED or kind is sla.Kind.STARTED
+                words["kept"] += running and lasts and inside(span, when)
                 running = kind is sla.Kind.STARTED
     return Promises(words["kept"], words["broken"])
 

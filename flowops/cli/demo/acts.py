@@ -54,7 +54,7 @@ def escalate(app: App, who: Actor, ref: str, reason: str) -> None:
 def priority(app: App, who: Actor, ref: str, wanted: str, reason: str) -> None:
     """Make the case more or less urgent."""
     with app.unit(who) as unit:
-        handoffs.set_priority(unit, ref, Priority(wanted), reason)
+        handoffs.set_priority(unit, ref, Priority(wanted), reason, lease=app.settings.claim_lease)
 
 
 def note(app: App, who: Actor, ref: str, text: str) -> None:

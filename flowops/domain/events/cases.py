@@ -60,7 +60,7 @@ class HandoffClaimed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimExtended(Event):
-    """The owner claimed again, so the claim lasts longer; that of a waiting case has no end."""
+    """The owner claimed again or repeated what was done, so the claim lasts longer; a waiting case's has no end."""
 
     name: ClassVar[str] = "handoff.claim_extended"
     handoff_id: str

@@ -1,7 +1,7 @@
 """Cases a human owns, what the assistant wrote for them, and what is done to the world."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Computed, ForeignKey, Identity, Index, UniqueConstraint, text
@@ -54,6 +54,7 @@ class Handoff(Base):
     claimed_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
     claimed_at: Mapped[datetime | None]
     claim_expires_at: Mapped[datetime | None]
+    claim_left: Mapped[timedelta | None]  # how long the claim lasts once the case waits no more
     waiting_for: Mapped[handoffs.WaitingFor | None]
     wait_until: Mapped[datetime | None]
     resolved_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))

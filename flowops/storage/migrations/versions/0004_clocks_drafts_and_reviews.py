@@ -25,6 +25,7 @@ def upgrade() -> None:
     op.add_column("users", sa.Column("notify", sa.Boolean(), nullable=False, server_default=sa.true()))
     for name in ("wait_until", "sla_warned_at", "sla_paused_at"):
         op.add_column("handoffs", sa.Column(name, UtcTime(), nullable=True))
+    op.add_column("handoffs", sa.Column("claim_left", sa.Interval(), nullable=True))
     # Each database has a kind of computed column that the other cannot add or cannot index.
     stored = op.get_bind().dialect.name == "postgresql"
     for name, sql in COMPUTED.items():

@@ -1,0 +1,85 @@
+"""Who may approve an effect, how many must, and whose approvals count."""
+
+from dataclasses import replace
+
+import pytest
+
+from flowops import errors
+from flowops import settings as configuration
+from flowops.actions import operators
+from flowops.app import App
+from flowops.domain.access import SYSTEM, Actor, Role
+from flowops.domain.effects import Status
+from flowops.queries import effects as effect_queries
+from tests import verbs, world
+from tests.cases import person
+
+
+def test_an_amount_above_the_operators_limit_needs_a_supervisor(app: App, bot: Actor, ada: Actor, boss: Actor) -> None:
+    effect = world.proposed(
+        app, bot, customer_id="cust_133", params={**world.MIDDLE, "money": {"amount": 25_000, "currency": "EUR"}}
+    )
+    assert effect.approval_permission == "effects.approve"
+    big = world.proposed(
+        app, bot, customer_id="cust_132", params={**world.BIG, "money": {"amount": 25_001, "currency": "EUR"}}
+    )
+    with pytest.raises(errors.AboveLimit):
+        world.approve(app, ada, big)
+    with pytest.raises(errors.AboveLimit):
+        world.decline(app, ada, big)
+    assert world.approve(app, boss, big).status is Status.APPROVED
+
+
+def test_from_five_hundred_on_two_people_who_are_not_the_proposer(app: App, bot: Actor, boss: Actor) -> None:
+    case = world.receive(app, bot, customer_id="cust_132", kind=None, params={}, escalate=True)
+    verbs.claim(app, boss, str(case.handoff_id))
+    effect = world.propose(app, boss, str(case.handoff_id), "refund", world.BIG)
+    assert effect.approvals_needed == 2
+    with pytest.raises(errors.SelfApproval):
+        world.approve(app, boss, effect)
+    first, second = (person(app, name, Role.SUPERVISOR) for name in ("Tom", "Una"))
+    assert world.approve(app, first, effect).status is Status.PROPOSED
+    with pytest.raises(errors.AlreadyDecided, match="approved by you"):
+        world.approve(app, first, effect)
+    assert world.approve(app, second, effect).status is Status.APPROVED
+    with pytest.raises(errors.AlreadyDecided):
+        world.approve(app, second, effect)
+
+
+def test_only_those_count_who_may_still_approve(app: App, bot: Actor) -> None:
+    effect = world.proposed(app, bot, customer_id="cust_132", params=world.BIG)
+    gone, moved, tom, una = (person(app, name, Role.SUPERVISOR) for name in ("Gil", "Max", "Tom", "Una"))
+    world.approve(app, gone, effect)
+    with app.unit(SYSTEM) as unit:
+        operators.disable(unit, str(gone.id))
+    assert world.approve(app, moved, effect).status is Status.PROPOSED
+    with app.unit(SYSTEM) as unit:
+        operators.change_role(unit, str(moved.id), Role.OPERATOR)
+    assert world.approve(app, tom, effect).status is Status.PROPOSED
+    assert world.approve(app, una, effect).status is Status.APPROVED
+
+
+def test_limits_that_were_lowered_hold_for_what_is_proposed_already(app: App, bot: Actor, ada: Actor) -> None:
+    effect = world.proposed(app, bot)
+    stricter = {"refund": {"EUR": configuration.LimitSetting(automatic=0, operator=10_00, two_people=20_00)}}
+    strict = replace(app, settings=app.settings.model_copy(update={"limits": stricter}))
+    with pytest.raises(errors.AboveLimit):
+        world.approve(strict, ada, effect)
+    first, second = (person(app, name, Role.SUPERVISOR) for name in ("Tom", "Una"))
+    halfway = world.approve(strict, first, effect)
+    assert (halfway.status, halfway.approvals_needed) == (Status.PROPOSED, 2)
+    with app.view() as view:
+        assert effect_queries.get(view, effect.id).effect.decision.stage == "approval"
+    assert world.approve(app, second, effect).status is Status.APPROVED, "what was asked for once is not let off"
+
+
+def test_an_approval_of_changed_content_voids_those_before(app: App, bot: Actor) -> None:
+    effect = world.proposed(app, bot, customer_id="cust_132", params=world.BIG)
+    first, second, third = (person(app, name, Role.SUPERVISOR) for name in ("Tom", "Una", "Vic"))
+    world.approve(app, first, effect)
+    world.change_invoice(app, "inv_320", total=60_001)
+    with pytest.raises(errors.ContentChanged) as refused:
+        world.approve(app, second, effect)
+    new = refused.value.facts["content_sha256"]
+    assert world.approve(app, second, effect, sha256=new).status is Status.PROPOSED
+    assert world.approve(app, third, effect, sha256=new).status is Status.APPROVED
