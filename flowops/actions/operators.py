@@ -116,9 +116,11 @@ def set_password(unit: Unit, user_id: str, password: str) -> None:
 
 def create_token(unit: Unit, user_id: str, expires: timedelta | None = None) -> str:
     """Make a bearer token and return it, for the only time; it lasts until revoked unless `expires` is given."""
+    if expires is not None and expires <= timedelta(0):
+        raise errors.Invalid(reason="A token cannot expire before it is made. No token was made; give it some time.")
     user = _active(unit, user_id)
     token = tokens.form("".join(secrets.choice(tokens.ALPHABET) for _ in range(tokens.CHANCE)))
-    expires_at = unit.now + expires if expires else None
+    expires_at = None if expires is None else unit.now + expires
     row = tables.Token(
         user_id=user.id,
         sha256=tokens.fingerprint(token),

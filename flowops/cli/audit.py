@@ -23,7 +23,7 @@ def export(
     before: Annotated[datetime | None, typer.Option("--to", help="Only before this moment, UTC.")] = None,
 ) -> None:
     """Write everything on record about a customer, a case or a span of time to standard output."""
-    span = [moment and moment.replace(tzinfo=UTC) for moment in (after, before)]
+    span = [moment and _utc(moment) for moment in (after, before)]
     with terminal.opened() as app:
         with app.unit(terminal.operator()) as unit:
             subject = queries.find(unit.view, customer, handoff, *span)
@@ -31,3 +31,7 @@ def export(
         with app.view() as view:
             for text in api.write(form, queries.records(view, subject)):
                 sys.stdout.write(text)
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

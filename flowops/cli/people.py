@@ -105,6 +105,9 @@ def _duration(text: str) -> timedelta:
         duration: timedelta = settings.parse_duration(text)
     except ValueError as wrong:
         raise typer.BadParameter(str(wrong)) from None
+    if not duration:
+        msg = "it must last for some time"
+        raise typer.BadParameter(msg)
     return duration
 
 
