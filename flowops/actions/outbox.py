@@ -48,7 +48,7 @@ def claim(unit: Unit, worker: str, topics: Iterable[str] | None, limit: int, lea
     held = select(tables.Job.error).where(tables.Job.status == _PROCESSING, tables.Job.worker == worker)
     found = _together(list(unit.session.scalars(query)), unit.session.scalars(held).all())
     try:
-        with unit.session.begin_nested():
+        with unit.savepoint():
             for job in found:
                 _start(unit, job, worker, lease)
     except IntegrityError:  # uq_jobs_running_key

@@ -7,7 +7,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from flowops import errors
-from flowops.actions import handoffs, operators, sla
+from flowops.actions import handoffs, operators, sla, sweeping
 from flowops.domain import events, jobs, times
 from flowops.domain.access import Actor, ActorKind, Permission
 from flowops.domain.handoffs import Status, Tier, Verb, WaitingFor
@@ -162,8 +162,8 @@ def escalate(unit: Unit, ref: str, reason: str, *, version: int | None = None) -
 
 def expire_due(unit: Unit, limit: int) -> int:
     """Return cases whose claim has run out to the queue, at most `limit`; gives how many. Their clocks go on."""
-    due = _due(unit, tables.Handoff.claim_expires_at, limit)
-    for handoff in due:
+
+    def expire(handoff: tables.Handoff) -> None:
         unit.record(
             events.ClaimExpired(
                 handoff_id=handoff.id,
@@ -172,16 +172,18 @@ def expire_due(unit: Unit, limit: int) -> int:
             )
         )
         _return(unit, handoff, Verb.EXPIRE, "expired")
-    return len(due)
+
+    return sweeping.each(unit, _due(unit, tables.Handoff.claim_expires_at, limit), expire)
 
 
 def resume_due(unit: Unit, limit: int, *, lease: timedelta) -> int:
     """End the waiting of cases that waited until now, at most `limit`; gives how many. Their owners have the lease."""
-    due = _due(unit, tables.Handoff.wait_until, limit)
-    for handoff in due:
+
+    def end_wait(handoff: tables.Handoff) -> None:
         handoffs.end_wait(unit, handoff, "time_is_up", lease)
         handoffs.touch(unit, handoff)
-    return len(due)
+
+    return sweeping.each(unit, _due(unit, tables.Handoff.wait_until, limit), end_wait)
 
 
 def _due(unit: Unit, moment: InstrumentedAttribute[datetime | None], limit: int) -> Sequence[tables.Handoff]:
