@@ -3,10 +3,11 @@
 import os
 import secrets
 import threading
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import structlog
 from pydantic import SecretStr
@@ -19,7 +20,7 @@ from flowops.domain.facts import Asked, Records
 from flowops.domain.policy import Policy
 from flowops.gateways import accounts, billing, mail, records
 from flowops.queries import feed
-from flowops.settings import Settings
+from flowops.settings import SHORTEST_KEY, Settings
 from flowops.storage import migrate
 from flowops.storage.engine import Clock, Database
 from flowops.storage.sandbox import Sandbox
@@ -122,12 +123,23 @@ def _secret_key(settings: Settings) -> bytes:
         return settings.secret_key.get_secret_value().encode()
     path = Path(f"{settings.sqlite_path}.key")
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
+        if not path.exists():
+            _make_key(path)
+        key = path.read_bytes()
     except OSError as error:
         reason = f"FLOWOPS_DATABASE_URL is wrong: {path} cannot be made ({error.strerror}). Nothing was started."
         raise errors.WrongSetting(reason=reason) from None
-    with os.fdopen(handle, "wb") as file:
+    if len(key) < SHORTEST_KEY:
+        reason = f"The secret key in {path} is cut short. Nothing was started; remove the file, and a new one is made."
+        raise errors.WrongSetting(reason=reason)
+    return key
+
+
+def _make_key(path: Path) -> None:
+    """A key appears whole or not at all: of several processes that start at once, each reads the same one."""
+    with NamedTemporaryFile(dir=path.parent, prefix=path.name) as file:  # only its owner can read it
         file.write(secrets.token_hex(32).encode())
-    return path.read_bytes()
+        file.flush()
+        os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            path.hardlink_to(file.name)

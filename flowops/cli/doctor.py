@@ -64,7 +64,7 @@ def examine() -> Iterator[Finding]:
     except errors.WrongSetting as wrong:
         yield Finding("settings", State.FAIL, str(wrong))
         return
-    unknown = settings.unknown_variables()
+    unknown = settings.unknown()
     if unknown:
         yield Finding("settings", State.WARN, f"{', '.join(unknown)}: no such setting", "Correct or remove it.")
     else:

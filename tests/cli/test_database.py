@@ -37,7 +37,12 @@ def test_an_empty_database_is_created_once_and_named_by_others_before(flowops: F
         ("LIMITS", "much"),
         ("TRUSTED_PROXIES", "10.0.0.0/8, everybody"),
         ("PUBLIC_URL", "http://example.com"),
+        ("PUBLIC_URL", "https://"),
+        ("PUBLIC_URL", "https://example.com/flowops"),
+        ("PUBLIC_URL", "https://example.com?a=b"),
+        ("SECRET_KEY", "too short"),
         ("DATABASE_URL", "mysql://"),
+        ("DATABASE_URL", "sqlite:///:memory:?timeout=5"),
         ("DATABASE_URL", "sqlite:////there/is/no/such/folder/flowops.db"),
     ],
 )
@@ -67,3 +72,11 @@ def test_a_misspelt_setting_is_warned_about_and_no_more(flowops: Flowops, monkey
     ran = flowops("migrate")
     assert ran.code == 0
     assert "FLOWOPS_PROT is no setting" in ran.err
+
+
+def test_a_misspelt_line_of_the_file_is_warned_about_too(flowops: Flowops, environment: Path) -> None:
+    (environment / "flowops.toml").write_text("prot = 8080\nport = 9000\n")
+    ran = flowops("migrate")
+    assert ran.code == 0
+    assert "prot in flowops.toml is no setting" in ran.err
+    assert "port in" not in ran.err
