@@ -25,7 +25,7 @@ def open_many(app: App, count: int, due_at: datetime, over: timedelta = timedelt
     first = cases.case(app, opener, promise=False)
     with app.database.writing() as connection:
         row = connection.execute(select(tables.Handoff.__table__).where(tables.Handoff.id == first.id)).mappings().one()
-        own = {"number", "id", "turn", "undated", "risk"}
+        own = {"number", "id", "turn", "due_rank", "risk"}
         like: dict[str, Any] = {name: row[name] for name in row if name not in own}
         like |= {
             "sla_policy": CALLERS,

@@ -17,7 +17,7 @@ WORDS = 10  # each is looked for in every message of every case
 class Sort(StrEnum):
     """What comes first: the nearest deadline, the newest case, the most urgent, or the most risky.
 
-    Among the equally urgent or risky it is the nearest deadline; no deadline comes last.
+    Among the equally urgent or risky it is the nearest deadline; then what has none, and last what is resolved.
     """
 
     DUE = "due"
@@ -72,6 +72,8 @@ class Filters(BaseModel):
 
 
 ALL = Filters()
+# In plain words where a pattern or a type would be named.
+_READS = {"due": "it reads like due:<1h or due:>2d", "breached": "it is true or false"}
 _ALIASES = {"owner": "assignee"}
 _TYPED = re.compile(r'(?P<name>[A-Za-z]+):(?P<value>"[^"]*"|\S*)|"(?P<phrase>[^"]*)"|(?P<word>\S+)')
 
@@ -90,6 +92,7 @@ def read(given: Mapping[str, str]) -> Filters:
     except ValidationError as wrong:
         first = wrong.errors(include_url=False)[0]
         name, why = str(first["loc"][0]), first["msg"][0].lower() + first["msg"][1:]
+        why = _READS.get(name, why)
         raise errors.Invalid(reason=f"{name} cannot be {given[name]!r}: {why}.") from None
 
 

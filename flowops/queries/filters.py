@@ -14,6 +14,8 @@ from flowops.queries.paging import Place
 from flowops.storage import tables
 from flowops.storage.unit import View
 
+DUE_RANKS = 4  # how many there are; a place holds what comes before and this in one number
+
 
 def matching(view: View, wanted: Filters, typed: str = "") -> Iterator[ColumnElement[bool]]:
     """The conditions a case must meet: every filter, and every filter and word of what somebody typed.
@@ -36,8 +38,10 @@ def ordered(sort: Sort) -> list[ColumnElement[Any]]:
 
 def place(sort: Sort, handoff: tables.Handoff) -> Place:
     """Where a case stands in this order."""
-    at = handoff.created_at if sort is Sort.NEWEST else handoff.sla_due_at
-    return Place(sort, at, handoff.number, *_rank(handoff, sort))
+    if sort is Sort.NEWEST:
+        return Place(sort, handoff.created_at, handoff.number)
+    (first,) = _rank(handoff, sort) or (0,)
+    return Place(sort, handoff.sla_due_at, handoff.number, first * DUE_RANKS + handoff.due_rank)
 
 
 def after(sort: Sort, cursor: str) -> ColumnElement[bool]:
@@ -46,13 +50,12 @@ def after(sort: Sort, cursor: str) -> ColumnElement[bool]:
     # One bound first: no database finds a range of its index in an OR.
     if sort is Sort.NEWEST:
         return and_(row.created_at <= last.at, or_(row.created_at < last.at, row.number < last.number))
-    if last.at is None:
-        later = and_(row.undated == 1, row.number > last.number)
-    else:
-        same = and_(row.sla_due_at == last.at, row.number > last.number)
-        later = or_(row.undated == 1, row.sla_due_at > last.at, same)
-    for rank in _rank(row, sort):
-        later = and_(rank >= last.rank, or_(rank > last.rank, later))
+    later = row.number > last.number
+    if last.at is not None:
+        later = or_(row.sla_due_at > last.at, and_(row.sla_due_at == last.at, later))
+    first, due_rank = divmod(last.rank, DUE_RANKS)
+    for column, seen in [(row.due_rank, due_rank), *((rank, first) for rank in _rank(row, sort))]:
+        later = and_(column >= seen, or_(column > seen, later))
     return later
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy import ColumnElement, Select, func, select, true
 from sqlalchemy.orm import joinedload
 
 from flowops import errors
@@ -70,14 +70,21 @@ def search(
 
     Raises Invalid for a line that cannot be read, and for a cursor that this list in this order did not give.
     """
-    query = select(tables.Handoff).where(visible(view), *filters.matching(view, wanted, q))
-    if unresolved:
-        query = query.where(tables.Handoff.is_open())
+    query = _listed(view, wanted, q, unresolved=unresolved)
     if cursor is not None:
         query = query.where(filters.after(sort, cursor))
     found = view.session.scalars(query.order_by(*filters.ordered(sort)).limit(limit + 1).options(*_PEOPLE)).all()
     page = paging.cut(found, limit, lambda handoff: filters.place(sort, handoff))
     return paging.Page(_with_signals(view, page.items), page.next_cursor)
+
+
+def count(view: View, wanted: Filters = ALL, *, q: str = "", unresolved: bool = False, most: int = 1000) -> int:
+    """How many cases a list holds; one more than `most` where there are more, for nobody reads on to the end of those.
+
+    Raises Invalid for a line that cannot be read.
+    """
+    found = _listed(view, wanted, q, unresolved=unresolved).with_only_columns(tables.Handoff.number).limit(most + 1)
+    return view.session.scalar(select(func.count()).select_from(found.subquery())) or 0
 
 
 def counts(view: View) -> dict[str, int]:
@@ -179,6 +186,11 @@ def _seen(view: View, ref: str) -> tables.Handoff:
     if handoff is None or not view.viewer.sees(handoff.queue, handoff.created_by):
         raise errors.NotFound(kind="handoff", id=ref)
     return handoff
+
+
+def _listed(view: View, wanted: Filters, q: str, *, unresolved: bool) -> Select[tables.Handoff]:
+    query = select(tables.Handoff).where(visible(view), *filters.matching(view, wanted, q))
+    return query.where(tables.Handoff.is_open()) if unresolved else query
 
 
 def visible(view: View) -> ColumnElement[bool]:

@@ -11,7 +11,7 @@ from flowops import errors
 
 T = TypeVar("T")
 # Our times are UTC; others could overflow on the way there.
-_PLACE = re.compile(r"(\S+) ([0-9]) ([0-9]{1,15}) (\S+\+00:00)?")
+_PLACE = re.compile(r"(\S+) ([0-9]{1,2}) ([0-9]{1,15}) (\S+\+00:00)?")
 
 
 @dataclass(frozen=True)

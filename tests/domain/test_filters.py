@@ -52,9 +52,9 @@ def test_what_is_no_operator_is_a_word() -> None:
         ("status:", "status cannot be ''"),
         ("status:pending status:claimed", "status: is there twice"),
         ("owner:me assignee:none", "assignee: is there twice"),
-        ("due:1h", "due cannot be '1h'"),
+        ("due:1h", "due cannot be '1h': it reads like due:<1h or due:>2d"),
         ("due:<99999d", "due cannot be"),
-        ("breached:maybe", "breached cannot be 'maybe'"),
+        ("breached:maybe", "breached cannot be 'maybe': it is true or false"),
         (" ".join("abcdefghijk"), "11 words"),
     ],
 )

@@ -66,7 +66,7 @@ def scatter(app: App, ada: Actor, bob: Actor) -> list[tables.Handoff]:
 
 def known_order(sort: Sort) -> Callable[[tables.Handoff], Any]:
     def due(row: tables.Handoff) -> Any:
-        return row.sla_due_at is None, row.sla_due_at or NOW, row.number
+        return row.resolved_at is not None, row.sla_due_at is None, row.sla_due_at or NOW, row.number
 
     orders: dict[Sort, Callable[[tables.Handoff], Any]] = {
         Sort.DUE: due,

@@ -18,7 +18,7 @@ def encoded(text: str) -> str:
 @given(
     st.datetimes(timezones=st.just(UTC)) | st.none(),
     st.integers(0, 10**15 - 1),
-    st.integers(0, 9),
+    st.integers(0, 99),
 )
 def test_a_place_comes_back_as_it_was(at: datetime | None, number: int, rank: int) -> None:
     place = paging.Place("due", at, number, rank)
@@ -36,7 +36,7 @@ def test_a_place_comes_back_as_it_was(at: datetime | None, number: int, rank: in
         "due 0 5 +00:00",
         "due 0 1234567890123456 ",
         "due 0 -5 ",
-        "due 10 5 ",
+        "due 100 5 ",
         "due 5 ",
         "-created 0 5 ",
         "due 0 5",

@@ -23,8 +23,8 @@ class Handoff(Base):
             Index(name, *columns.split(), postgresql_where=text(where), sqlite_where=text(where))
             for name, columns, where in (
                 # The orders of open cases. SQLite would rather sort what an index of all queues or of no owner finds.
-                ("ix_handoffs_open_due", "undated sla_due_at number", "resolved_at IS NULL"),
-                ("ix_handoffs_open_turn", "turn undated sla_due_at number", "resolved_at IS NULL"),
+                ("ix_handoffs_open_due", "due_rank sla_due_at number", "resolved_at IS NULL"),
+                ("ix_handoffs_open_turn", "turn due_rank sla_due_at number", "resolved_at IS NULL"),
                 ("ix_handoffs_claimed_by", "claimed_by", "claimed_by IS NOT NULL"),
                 # What the sweeps look for: small, because what is over is not in them.
                 ("ix_handoffs_to_breach", "sla_due_at", "sla_breached_at IS NULL AND resolved_at IS NULL"),
@@ -80,8 +80,11 @@ class Handoff(Base):
     risk: Mapped[int] = mapped_column(
         Computed("CASE risk_level WHEN 'high' THEN 3 WHEN 'medium' THEN 2 WHEN 'low' THEN 1 ELSE 0 END")
     )
-    # What has no deadline comes last; SQLite does not read "nulls last" from an index of several columns.
-    undated: Mapped[int] = mapped_column(Computed("CASE WHEN sla_due_at IS NULL THEN 1 ELSE 0 END"))
+    # What has no deadline comes after what has one, and what is resolved last: its clock has stopped. (SQLite does not
+    # read "nulls last" from an index of several columns.)
+    due_rank: Mapped[int] = mapped_column(
+        Computed("CASE WHEN sla_due_at IS NULL THEN 1 ELSE 0 END + CASE WHEN resolved_at IS NULL THEN 0 ELSE 2 END")
+    )
     created_at: Mapped[datetime] = mapped_column(index=True)
     updated_at: Mapped[datetime]
 
@@ -101,8 +104,8 @@ class Handoff(Base):
 
     @classmethod
     def nearest_first(cls) -> tuple[ColumnElement[Any], ...]:
-        """The order of deadlines, as the indexes have it: no deadline comes last, and no two cases are equal."""
-        return cls.undated.asc(), cls.sla_due_at.asc(), cls.number.asc()
+        """The order of deadlines, as the indexes have it: then none, then the resolved, and no two cases are equal."""
+        return cls.due_rank.asc(), cls.sla_due_at.asc(), cls.number.asc()
 
     @classmethod
     def named(cls, ref: str) -> ColumnElement[bool]:

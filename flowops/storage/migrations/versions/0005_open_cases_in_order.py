@@ -13,9 +13,9 @@ down_revision = "0004"
 COMPUTED = {
     "turn": "CASE priority WHEN 'urgent' THEN 1 WHEN 'high' THEN 2 WHEN 'medium' THEN 3 ELSE 4 END"
     " - CASE WHEN sla_breached_at IS NULL THEN 0 ELSE 1 END",
-    "undated": "CASE WHEN sla_due_at IS NULL THEN 1 ELSE 0 END",
+    "due_rank": "CASE WHEN sla_due_at IS NULL THEN 1 ELSE 0 END + CASE WHEN resolved_at IS NULL THEN 0 ELSE 2 END",
 }
-DUE = ("undated", "sla_due_at", "number")
+DUE = ("due_rank", "sla_due_at", "number")
 INDEXES = {
     "ix_handoffs_open_due": (DUE, "resolved_at IS NULL"),
     "ix_handoffs_open_turn": (("turn", *DUE), "resolved_at IS NULL"),
