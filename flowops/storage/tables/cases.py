@@ -19,12 +19,23 @@ class Handoff(Base):
     __tablename__ = "handoffs"
     __table_args__ = (
         Index("ix_handoffs_customer_created", "customer_id", "created_at"),
+        # The orders of all cases, and below of the open ones.
+        Index("ix_handoffs_due", "due_rank", "sla_due_at", "number"),
+        Index("ix_handoffs_turn", "turn", "due_rank", "sla_due_at", "number"),
+        Index("ix_handoffs_risk", "risk", "due_rank", "sla_due_at", "number"),
         *(
             Index(name, *columns.split(), postgresql_where=text(where), sqlite_where=text(where))
             for name, columns, where in (
-                # The orders of open cases. SQLite would rather sort what an index of all queues or of no owner finds.
+                # SQLite would rather sort what an index of all queues or of no owner finds.
                 ("ix_handoffs_open_due", "due_rank sla_due_at number", "resolved_at IS NULL"),
                 ("ix_handoffs_open_turn", "turn due_rank sla_due_at number", "resolved_at IS NULL"),
+                ("ix_handoffs_open_risk", "risk due_rank sla_due_at number", "resolved_at IS NULL"),
+                # What can be taken next, queue by queue; nobody else asks for cases that were not claimed at a time.
+                (
+                    "ix_handoffs_free",
+                    "queue turn due_rank sla_due_at number",
+                    "claimed_at IS NULL AND resolved_at IS NULL",
+                ),
                 ("ix_handoffs_claimed_by", "claimed_by", "claimed_by IS NOT NULL"),
                 # What the sweeps look for: small, because what is over is not in them.
                 ("ix_handoffs_to_breach", "sla_due_at", "sla_breached_at IS NULL AND resolved_at IS NULL"),
@@ -77,8 +88,9 @@ class Handoff(Base):
             " - CASE WHEN sla_breached_at IS NULL THEN 0 ELSE 1 END"
         )
     )
+    # The riskiest first, for the order alone.
     risk: Mapped[int] = mapped_column(
-        Computed("CASE risk_level WHEN 'high' THEN 3 WHEN 'medium' THEN 2 WHEN 'low' THEN 1 ELSE 0 END")
+        Computed("CASE risk_level WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END")
     )
     # What has no deadline comes after what has one, and what is resolved last: its clock has stopped. (SQLite does not
     # read "nulls last" from an index of several columns.)

@@ -17,7 +17,7 @@ PARTIAL = {
 COMPUTED = {
     "urgency": "CASE priority WHEN 'urgent' THEN 3 WHEN 'high' THEN 2 WHEN 'medium' THEN 1 ELSE 0 END"
     " + CASE WHEN sla_breached_at IS NULL THEN 0 ELSE 1 END",
-    "risk": "CASE risk_level WHEN 'high' THEN 3 WHEN 'medium' THEN 2 WHEN 'low' THEN 1 ELSE 0 END",
+    "risk": "CASE risk_level WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END",
 }
 
 

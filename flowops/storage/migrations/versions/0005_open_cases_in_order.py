@@ -1,6 +1,6 @@
-"""The two orders of open cases as indexes, so that the first page costs the same however many cases there are.
+"""The orders of cases as indexes, so that the first page costs the same however many cases there are.
 
-Both rise in every column: SQLite cannot be asked what an index that falls in one is made of. And no index is left that
+All rise in every column: SQLite cannot be asked what an index that falls in one is made of. And no index is left that
 finds most cases, by queue, by status or by the owner they do not have: SQLite would take it, and sort what it finds.
 """
 
@@ -19,6 +19,8 @@ DUE = ("due_rank", "sla_due_at", "number")
 INDEXES = {
     "ix_handoffs_open_due": (DUE, "resolved_at IS NULL"),
     "ix_handoffs_open_turn": (("turn", *DUE), "resolved_at IS NULL"),
+    "ix_handoffs_open_risk": (("risk", *DUE), "resolved_at IS NULL"),
+    "ix_handoffs_free": (("queue", "turn", *DUE), "claimed_at IS NULL AND resolved_at IS NULL"),
     "ix_handoffs_claimed_by": (("claimed_by",), "claimed_by IS NOT NULL"),
 }
 
@@ -33,3 +35,5 @@ def upgrade() -> None:
         op.add_column("handoffs", sa.Column(name, sa.Integer(), sa.Computed(sql, persisted=stored), nullable=False))
     for name, (columns, where) in INDEXES.items():
         op.create_index(name, "handoffs", columns, postgresql_where=sa.text(where), sqlite_where=sa.text(where))
+    for name, columns in {"due": DUE, "turn": ("turn", *DUE), "risk": ("risk", *DUE)}.items():
+        op.create_index(f"ix_handoffs_{name}", "handoffs", columns)
