@@ -50,8 +50,7 @@ class App:
 
     def unit(self, actor: Actor) -> AbstractContextManager[Unit]:
         """A transaction that may write, on behalf of this actor; the log's request id goes into its entries."""
-        context = structlog.contextvars.get_contextvars()
-        return open_unit(self.database, actor, context.get("request_id"))
+        return open_unit(self.database, actor, _correlation_id())
 
     def view(self, viewer: Actor = SYSTEM) -> AbstractContextManager[View]:
         """A transaction that can only read what this viewer may see."""
@@ -76,9 +75,9 @@ class App:
                 "Nothing was started; run `flowops migrate` first."
             )
 
-    def migrate(self) -> tuple[str | None, str]:
+    def migrate(self, by: Actor = SYSTEM) -> tuple[str | None, str]:
         """Create the database or bring it up to date, safe to repeat; gives the revision before and after."""
-        return migrate.upgrade(self.database)
+        return migrate.upgrade(self.database, by, _correlation_id())
 
     def close(self) -> None:
         """Give back every connection."""
@@ -111,6 +110,10 @@ def build(settings: Settings, clock: Clock | None = None) -> App:
         streams=threading.Semaphore(STREAMS),
         stopping=threading.Event(),
     )
+
+
+def _correlation_id() -> str | None:
+    return structlog.contextvars.get_contextvars().get("request_id")
 
 
 def _secret(value: SecretStr | None) -> str | None:

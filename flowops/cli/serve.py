@@ -41,7 +41,7 @@ def up() -> None:
     settings, listener = listen(terminal.read_settings())
     with listener, terminal.built(settings) as app:
         if settings.is_sqlite:
-            app.migrate()
+            app.migrate(terminal.operator())
         app.check()
         told = heed()
         greet(app)

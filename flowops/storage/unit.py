@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import rfc8785
-from sqlalchemy import Delete, Insert, Table, TextClause, Update, event, func, insert, select
+from sqlalchemy import Connection, Delete, Insert, Table, TextClause, Update, event, func, insert, select
 from sqlalchemy.orm import Session
 
 from flowops import errors
@@ -144,7 +144,16 @@ class Unit:
 @contextmanager
 def open_unit(database: Database, actor: Actor, correlation_id: str | None = None) -> Iterator[Unit]:
     """Open a unit: leaving the block commits, an exception rolls back everything."""
-    with database.writing() as connection, Session(connection, expire_on_commit=False) as session:
+    with database.writing() as connection, unit_on(connection, database, actor, correlation_id) as unit:
+        yield unit
+
+
+@contextmanager
+def unit_on(
+    connection: Connection, database: Database, actor: Actor, correlation_id: str | None = None
+) -> Iterator[Unit]:
+    """A unit as a part, the last one, of a transaction that was begun already."""
+    with Session(connection, expire_on_commit=False) as session:
         unit = Unit(session, actor, database.now(connection), correlation_id)
         connection.execution_options(watcher=unit.watch)
         yield unit

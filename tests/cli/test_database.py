@@ -1,9 +1,12 @@
 """The command that creates or upgrades the database, and what others say before it ran."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from flowops.cli import terminal
+from flowops.storage import migrate
 from tests import postgres
 from tests.cli.conftest import Flowops
 
@@ -27,6 +30,11 @@ def test_an_empty_database_is_created_once_and_named_by_others_before(flowops: F
     assert "before: empty" in flowops("migrate").out
     assert "nothing was changed" in flowops("migrate").out
     assert flowops("users", "list").code == 0
+    entries = [json.loads(line) for line in flowops("audit", "export").out.splitlines()]
+    found = [entry for entry in entries if entry["event"] == "database.migrated"]
+    assert [(entry["actorKind"], entry["correlationId"], entry["data"]) for entry in found] == [
+        ("system", f"cli:{terminal.who()}", {"before": None, "after": migrate.newest()})
+    ]
 
 
 @pytest.mark.parametrize(
