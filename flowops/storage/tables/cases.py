@@ -131,7 +131,11 @@ class SlaMark(Base):
     """What happened to a clock of a case; together they explain its deadline."""
 
     __tablename__ = "sla_marks"
-    __table_args__ = (Index("ix_sla_marks_kind_clock", "kind", "clock", "priority"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        Index("ix_sla_marks_kind_clock", "kind", "clock", "priority"),
+        Index("ix_sla_marks_at", "at", "handoff_id"),
+        {"sqlite_autoincrement": True},
+    )
 
     position: Mapped[int] = mapped_column(Serial, Identity(start=1), primary_key=True)
     handoff_id: Mapped[str] = mapped_column(ForeignKey("handoffs.id"), index=True)
@@ -204,6 +208,10 @@ class Artifact(Base):
         Index(
             "ix_artifacts_counted", "kind", "generator", "status", "latency_ms", "input_tokens", "output_tokens"
         ),
+        Index(
+            "ix_artifacts_lately",
+            "created_at", "handoff_id", "kind", "status", "latency_ms", "input_tokens", "output_tokens",
+        ),
     )  # fmt: skip
     prefix = "art"
 
@@ -254,6 +262,7 @@ class Effect(Base):
     __table_args__ = (
         Index("ix_effects_status_created", "status", "created_at"),
         Index("ix_effects_status_expires", "status", "expires_at"),
+        Index("ix_effects_created_at", "created_at"),
     )
     prefix = "eff"
 

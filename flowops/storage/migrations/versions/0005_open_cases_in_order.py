@@ -24,6 +24,20 @@ INDEXES = {
     "ix_handoffs_claimed_by": (("claimed_by",), "claimed_by IS NOT NULL"),
 }
 
+# What the dashboard and the metrics count, in tables that only grow.
+COUNTED = (
+    ("ix_sla_marks_at", "sla_marks", ("at", "handoff_id")),
+    ("ix_job_attempts_outcome_finished", "job_attempts", ("outcome", "finished_at")),
+    ("ix_job_attempts_topic_outcome", "job_attempts", ("topic", "outcome")),
+    ("ix_finished_jobs_topic_status", "finished_jobs", ("topic", "status")),
+    ("ix_effects_created_at", "effects", ("created_at",)),
+    (
+        "ix_artifacts_lately",
+        "artifacts",
+        ("created_at", "handoff_id", "kind", "status", "latency_ms", "input_tokens", "output_tokens"),
+    ),
+)
+
 
 def upgrade() -> None:
     for name in ("ix_handoffs_status_urgency", "ix_handoffs_queue_status_due", "ix_handoffs_claimed_by"):
@@ -37,3 +51,5 @@ def upgrade() -> None:
         op.create_index(name, "handoffs", columns, postgresql_where=sa.text(where), sqlite_where=sa.text(where))
     for name, columns in {"due": DUE, "turn": ("turn", *DUE), "risk": ("risk", *DUE)}.items():
         op.create_index(f"ix_handoffs_{name}", "handoffs", columns)
+    for name, table, columns in COUNTED:
+        op.create_index(name, table, columns)
