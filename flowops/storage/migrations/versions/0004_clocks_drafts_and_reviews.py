@@ -3,10 +3,12 @@
 import sqlalchemy as sa
 from alembic import op
 
+from flowops.storage import migrations
 from flowops.storage.types import Json, UtcTime
 
 revision = "0004"
 down_revision = "0003"
+downgrade = migrations.refuse
 
 PARTIAL = {
     "ix_handoffs_to_breach": ("sla_due_at", "sla_breached_at IS NULL AND resolved_at IS NULL"),
@@ -53,6 +55,16 @@ def upgrade() -> None:
         "INSERT INTO sla_marks (handoff_id, at, kind, clock, priority, due_at) "
         "SELECT id, sla_started_at, 'started', sla_clock, priority, sla_due_at FROM handoffs "
         "WHERE sla_clock IS NOT NULL ORDER BY number"
+    )
+    # Nobody marked a breach until now: whoever was resolved late would count as a kept promise.
+    op.execute(
+        "UPDATE handoffs SET sla_breached_at = sla_due_at "
+        "WHERE sla_clock IS NOT NULL AND sla_breached_at IS NULL AND resolved_at > sla_due_at"
+    )
+    op.execute(
+        "INSERT INTO sla_marks (handoff_id, at, kind, clock, priority, due_at) "
+        "SELECT id, sla_breached_at, 'breached', sla_clock, priority, sla_due_at FROM handoffs "
+        "WHERE sla_clock IS NOT NULL AND sla_breached_at IS NOT NULL ORDER BY number"
     )
     op.execute(
         "INSERT INTO sla_marks (handoff_id, at, kind, clock, priority, due_at) "

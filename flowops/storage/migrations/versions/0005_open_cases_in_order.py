@@ -7,8 +7,11 @@ finds most cases, by queue, by status or by the owner they do not have: SQLite w
 import sqlalchemy as sa
 from alembic import op
 
+from flowops.storage import migrations
+
 revision = "0005"
 down_revision = "0004"
+downgrade = migrations.refuse
 
 COMPUTED = {
     "turn": "CASE priority WHEN 'urgent' THEN 1 WHEN 'high' THEN 2 WHEN 'medium' THEN 3 ELSE 4 END"
