@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 import rfc8785
-from sqlalchemy import Connection, Delete, Insert, Table, TextClause, Update, event, func, insert, select
+from sqlalchemy import Connection, Delete, Insert, Table, TextClause, Update, event, func, insert, inspect, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from flowops import errors
@@ -98,6 +99,15 @@ class Unit:
         row_id = new_id(table.prefix) if table.prefix else ""
         self._rows.setdefault(table, []).append({"id": row_id, **values} if row_id else values)
         return row_id
+
+    def add_if_new(self, table: type[tables.Base], key: str, **values: Any) -> bool:
+        """Add a row unless there is one of its key, which another unit may be adding in this moment; was it added?"""
+        if self.session.get(table, key) is not None:
+            return False
+        dialects: dict[str, Any] = {"postgresql": postgresql, "sqlite": sqlite}
+        (column,) = inspect(table).primary_key
+        adding = dialects[self.session.get_bind().dialect.name].insert(table).values({column.name: key, **values})
+        return self.session.scalar(adding.on_conflict_do_nothing().returning(column)) is not None
 
     def write(self) -> None:
         """Send what was appended to the database, after what it refers to; every query does so first."""
