@@ -9,6 +9,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import func, inspect, select, text
 
 from flowops.domain.access import SYSTEM
@@ -140,12 +141,12 @@ def test_an_upgrade_loses_nothing_and_a_late_resolution_was_a_broken_promise(emp
 
 
 def test_there_is_no_way_back_but_a_backup(database: Database) -> None:
-    with pytest.raises(NotImplementedError, match="restore the backup"):
+    with pytest.raises(CommandError, match="restore the backup"):
         move(database, "downgrade", "-1")
     assert migrate.current(database) == migrate.newest()
     config = Config()
     config.set_main_option("script_location", "flowops.storage:migrations")
     config.set_main_option("path_separator", "os")
     for revision in ScriptDirectory.from_config(config).walk_revisions():
-        with pytest.raises(NotImplementedError, match="restore the backup"):
+        with pytest.raises(CommandError, match="restore the backup"):
             revision.module.downgrade()

@@ -2,6 +2,8 @@
 
 from typing import NoReturn
 
+from alembic.util import CommandError
+
 
 def refuse() -> NoReturn:
     """The downgrade of every migration: a way back that loses what came after would look like one that works."""
@@ -9,4 +11,4 @@ def refuse() -> NoReturn:
         "There is no way back by command. Nothing was changed; restore the backup that was made before the upgrade, "
         "with the version of FlowOps it came from."
     )
-    raise NotImplementedError(msg)
+    raise CommandError(msg)
