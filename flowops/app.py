@@ -3,10 +3,11 @@
 import os
 import secrets
 import threading
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import structlog
 from pydantic import SecretStr
@@ -19,7 +20,7 @@ from flowops.domain.facts import Asked, Records
 from flowops.domain.policy import Policy
 from flowops.gateways import accounts, billing, mail, records
 from flowops.queries import feed
-from flowops.settings import Settings
+from flowops.settings import SHORTEST_KEY, Settings
 from flowops.storage import migrate
 from flowops.storage.engine import Clock, Database
 from flowops.storage.sandbox import Sandbox
@@ -47,8 +48,7 @@ class App:
 
     def unit(self, actor: Actor) -> AbstractContextManager[Unit]:
         """A transaction that may write, on behalf of this actor; the log's request id goes into its entries."""
-        context = structlog.contextvars.get_contextvars()
-        return open_unit(self.database, actor, context.get("request_id"))
+        return open_unit(self.database, actor, _correlation_id())
 
     def view(self, viewer: Actor = SYSTEM) -> AbstractContextManager[View]:
         """A transaction that can only read what this viewer may see."""
@@ -73,9 +73,9 @@ class App:
                 "Nothing was started; run `flowops migrate` first."
             )
 
-    def migrate(self) -> tuple[str | None, str]:
+    def migrate(self, by: Actor = SYSTEM) -> tuple[str | None, str]:
         """Create the database or bring it up to date, safe to repeat; gives the revision before and after."""
-        return migrate.upgrade(self.database)
+        return migrate.upgrade(self.database, by, _correlation_id())
 
     def close(self) -> None:
         """Give back every connection."""
@@ -110,6 +110,10 @@ def build(settings: Settings, clock: Clock | None = None) -> App:
     )
 
 
+def _correlation_id() -> str | None:
+    return structlog.contextvars.get_contextvars().get("request_id")
+
+
 def _secret(value: SecretStr | None) -> str | None:
     return value.get_secret_value() if value else None
 
@@ -120,12 +124,23 @@ def _secret_key(settings: Settings) -> bytes:
         return settings.secret_key.get_secret_value().encode()
     path = Path(f"{settings.sqlite_path}.key")
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
+        if not path.exists():
+            _make_key(path)
+        key = path.read_bytes()
     except OSError as error:
         reason = f"FLOWOPS_DATABASE_URL is wrong: {path} cannot be made ({error.strerror}). Nothing was started."
         raise errors.WrongSetting(reason=reason) from None
-    with os.fdopen(handle, "wb") as file:
+    if len(key) < SHORTEST_KEY:
+        reason = f"The secret key in {path} is cut short. Nothing was started; remove the file, and a new one is made."
+        raise errors.WrongSetting(reason=reason)
+    return key
+
+
+def _make_key(path: Path) -> None:
+    """A key appears whole or not at all: of several processes that start at once, each reads the same one."""
+    with NamedTemporaryFile(dir=path.parent, prefix=path.name) as file:  # only its owner can read it
         file.write(secrets.token_hex(32).encode())
-    return path.read_bytes()
+        file.flush()
+        os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            path.hardlink_to(file.name)

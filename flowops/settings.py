@@ -23,6 +23,8 @@ from pydantic_settings import (
 
 from flowops import errors
 
+FILE = "flowops.toml"
+SHORTEST_KEY = 32
 _NOTHING = "Nothing was started; mend it and start again."
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -55,6 +57,12 @@ def parse_networks(text: Any) -> Any:
     return networks
 
 
+def _set_or_none(value: Any) -> Any:
+    return value or None
+
+
+# Compose files and unit files name a variable they have no value for.
+Secret = Annotated[SecretStr | None, BeforeValidator(_set_or_none)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(gt=timedelta(0))]
 
 
@@ -84,7 +92,7 @@ class Settings(BaseSettings):
     """Every setting; the variable is the field's name in capitals after `FLOWOPS_`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="FLOWOPS_", toml_file="flowops.toml", frozen=True, extra="ignore", hide_input_in_errors=True
+        env_prefix="FLOWOPS_", toml_file=FILE, frozen=True, extra="ignore", hide_input_in_errors=True
     )
 
     # Where everything is kept.
@@ -96,17 +104,17 @@ class Settings(BaseSettings):
     # Networks whose X-Forwarded-* headers are believed.
     trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(parse_networks)] = ()
     # Signs what a browser is handed. SQLite: made on first run beside the database.
-    secret_key: SecretStr | None = None
+    secret_key: Secret = None
     # Lets a scraper read /metrics without a user's token.
-    metrics_token: SecretStr | None = None
+    metrics_token: Secret = None
     # The systems of record; empty means the sandbox.
     accounts_url: str = ""
-    accounts_token: SecretStr | None = None
+    accounts_token: Secret = None
     billing_url: str = ""
-    billing_token: SecretStr | None = None
+    billing_token: Secret = None
     gateway_timeout: Duration = timedelta(seconds=5)
     # Outgoing mail; empty means the sandbox mailbox.
-    smtp_url: SecretStr | None = None
+    smtp_url: Secret = None
     mail_from: str = "support@localhost"
     # How long a claim lasts without activity, and a job without a heartbeat.
     claim_lease: Duration = timedelta(minutes=15)
@@ -147,11 +155,18 @@ class Settings(BaseSettings):
         if scheme not in {"sqlite", "postgresql", "postgresql+psycopg"}:
             msg = "database_url: must begin with sqlite:///, postgresql:// or postgresql+psycopg://"
             raise ValueError(msg)
-        if self.database_url in {"sqlite://", "sqlite:///", "sqlite:///:memory:"}:
+        if scheme == "sqlite" and str(self.sqlite_path) in {"sqlite:", "sqlite:/", ".", ":memory:"}:
             msg = "database_url: SQLite needs a file, like sqlite:///flowops.db; nothing may be lost with the process"
             raise ValueError(msg)
-        if scheme != "sqlite" and (self.secret_key is None or len(self.secret_key.get_secret_value()) < 32):
-            msg = "secret_key: with PostgreSQL it must be set, to any string of 32 characters or more"
+        if self.secret_key is None and scheme != "sqlite":
+            msg = f"secret_key: with PostgreSQL it must be set, to any string of {SHORTEST_KEY} characters or more"
+            raise ValueError(msg)
+        if self.secret_key is not None and len(self.secret_key) < SHORTEST_KEY:
+            msg = f"secret_key: it must be a string of {SHORTEST_KEY} characters or more"
+            raise ValueError(msg)
+        public = urlsplit(self.public_url)
+        if self.public_url and not (public.hostname and public.path in {"", "/"} and not public.query):
+            msg = "public_url: it must name a host and no path, like https://flowops.example.com"
             raise ValueError(msg)
         origin = urlsplit(self.origin)
         if origin.scheme != "https" and not (origin.scheme == "http" and is_loopback(origin.hostname or "")):
@@ -171,7 +186,7 @@ class Settings(BaseSettings):
 
     @property
     def sqlite_path(self) -> Path:
-        return Path(self.database_url.removeprefix("sqlite:///"))
+        return Path(self.database_url.removeprefix("sqlite:///").partition("?")[0])
 
 
 def load(**given: Any) -> Settings:
@@ -194,7 +209,9 @@ def load(**given: Any) -> Settings:
         raise errors.WrongSetting(reason=reason) from None
 
 
-def unknown_variables() -> list[str]:
-    """The `FLOWOPS_*` variables that are no setting: a spelling mistake, most likely."""
+def unknown() -> list[str]:
+    """The `FLOWOPS_*` variables and the lines of `flowops.toml` that are no setting: spelling mistakes, most likely."""
     known = {f"FLOWOPS_{name.upper()}" for name in Settings.model_fields}
-    return sorted(name for name in os.environ if name.startswith("FLOWOPS_") and name not in known)
+    variables = sorted(name for name in os.environ if name.startswith("FLOWOPS_") and name not in known)
+    lines = TomlConfigSettingsSource(Settings).toml_data
+    return variables + [f"{name} in {FILE}" for name in sorted(lines.keys() - Settings.model_fields.keys())]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from flowops.actions import handoffs, sla
+from flowops.actions import handoffs, sla, sweeping
 from flowops.storage import tables
 from flowops.storage.unit import Unit
 
@@ -36,7 +36,9 @@ def _each(
     # The conditions of the partial indexes, so that it costs what is due and not what is open.
     due = select(_ROW).where(is_due, done_at.is_(None), _ROW.resolved_at.is_(None)).order_by(order).limit(limit)
     found = unit.session.scalars(due.with_for_update(of=_ROW, skip_locked=True, key_share=True)).all()
-    for handoff in found:
+
+    def settle(handoff: tables.Handoff) -> None:
         act(unit, handoff)
         handoffs.touch(unit, handoff)
-    return len(found)
+
+    return sweeping.each(unit, found, settle)

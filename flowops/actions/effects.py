@@ -10,7 +10,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from flowops import errors
-from flowops.actions import approvals, artifacts, conversation, decisions, handoffs
+from flowops.actions import approvals, artifacts, conversation, decisions, handoffs, sweeping
 from flowops.domain import effects as kinds
 from flowops.domain import events, jobs, times
 from flowops.domain.access import POLICY, SYSTEM, ActorKind, Permission
@@ -213,9 +213,7 @@ def expire_due(unit: Unit, limit: int) -> int:
         row.id.in_([each.id for each in found]), due, or_(row.handoff_id.is_(None), row.handoff_id.in_(cases))
     )
     expired = unit.session.scalars(still.with_for_update(skip_locked=True, key_share=True)).all()
-    for effect in expired:
-        expire(unit, effect, cases.get(effect.handoff_id or ""))
-    return len(expired)
+    return sweeping.each(unit, expired, lambda effect: expire(unit, effect, cases.get(effect.handoff_id or "")))
 
 
 def expire(unit: Unit, effect: tables.Effect, handoff: tables.Handoff | None) -> None:

@@ -4,6 +4,7 @@ import re
 import secrets
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import NewType
 
 from argon2 import PasswordHasher
 from sqlalchemy import delete, select, update
@@ -16,6 +17,7 @@ from flowops.domain.access import ActorKind, Role
 from flowops.storage import tables
 from flowops.storage.unit import Unit
 
+Hash = NewType("Hash", str)
 SESSION = timedelta(hours=12)
 LINK = timedelta(minutes=15)
 
@@ -24,7 +26,7 @@ _SPENT = "This link was used, has expired or never was one. Nobody was signed in
 
 
 def add_person(
-    unit: Unit, name: str, email: str, role: Role, queues: Iterable[str] = ("default",), password: str | None = None
+    unit: Unit, name: str, email: str, role: Role, queues: Iterable[str] = ("default",), password: Hash | None = None
 ) -> tables.User:
     """Give a person an identity and the queues they see; a queue nobody had before begins to exist.
 
@@ -109,22 +111,32 @@ def set_notify(unit: Unit, user_id: str, by_mail: bool) -> tables.User:
     return user
 
 
-def set_password(unit: Unit, user_id: str, password: str) -> None:
-    """Give a person a password and sign them out everywhere; raises Invalid for one that is short or common."""
+def hashed(password: str) -> Hash:
+    """What is kept of a password; raises Invalid for one that is short or common.
+
+    Made before the unit opens, because it takes its time and a unit keeps other writers waiting.
+    """
+    passwords.check(password)
+    return Hash(_HASHER.hash(passwords.encode(password)))
+
+
+def set_password(unit: Unit, user_id: str, password: Hash) -> None:
+    """Give a person a password and sign them out everywhere."""
     user = _find(unit, user_id)
     if user.kind is not ActorKind.PERSON:
         raise errors.Invalid(reason="A service signs in with tokens. Nothing was changed; create a token instead.")
-    passwords.check(password)
-    user.password_hash = _HASHER.hash(passwords.encode(password))
+    user.password_hash = password
     _end_sessions(unit, user)
     unit.record(events.PasswordSet(user_id=user.id))
 
 
 def create_token(unit: Unit, user_id: str, expires: timedelta | None = None) -> str:
     """Make a bearer token and return it, for the only time; it lasts until revoked unless `expires` is given."""
+    if expires is not None and expires <= timedelta(0):
+        raise errors.Invalid(reason="A token cannot expire before it is made. No token was made; give it some time.")
     user = _active(unit, user_id)
     token = tokens.form("".join(secrets.choice(tokens.ALPHABET) for _ in range(tokens.CHANCE)))
-    expires_at = unit.now + expires if expires else None
+    expires_at = None if expires is None else unit.now + expires
     row = tables.Token(
         user_id=user.id,
         sha256=tokens.fingerprint(token),
@@ -229,8 +241,7 @@ def _existing(unit: Unit, queues: Iterable[str]) -> list[str]:
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", name):
             reason = f"{name[:40]!r} names no queue: up to 40 lower case letters, digits, - and _. Nothing was changed."
             raise errors.Invalid(reason=reason)
-        if unit.session.get(tables.Queue, name) is None:
-            unit.session.add(tables.Queue(name=name, created_at=unit.now))
+        if unit.add_if_new(tables.Queue, name, created_at=unit.now):
             unit.record(events.QueueAdded(queue=name))
     return names
 

@@ -18,6 +18,7 @@ from flowops.domain import events, jobs, retries
 from flowops.storage import tables
 from flowops.storage.unit import Unit
 
+AT_ONCE = 1000  # dead jobs that are retried in one unit
 LOST = "the worker was lost"
 FORGET_WORKERS = timedelta(days=1)  # a process that was killed leaves its heartbeat behind
 
@@ -49,7 +50,7 @@ def claim(unit: Unit, worker: str, topics: Iterable[str] | None, limit: int, lea
     held = select(tables.Job.error).where(tables.Job.status == _PROCESSING, tables.Job.worker == worker)
     found = _together(list(unit.session.scalars(query)), unit.session.scalars(held).all())
     try:
-        with unit.session.begin_nested():
+        with unit.savepoint():
             for job in found:
                 _start(unit, job, worker, lease)
     except IntegrityError:  # uq_jobs_running_key
@@ -152,13 +153,16 @@ def retry_dead(unit: Unit, job_id: str) -> None:
 
 
 def retry_all_dead(unit: Unit, topic: str | None = None, error: str | None = None) -> int:
-    """Give every dead job of this topic whose last error contains this text another round of tries; how many."""
+    """Give the dead jobs of this topic whose last error contains this text another round of tries, the oldest first.
+
+    Gives how many: no more than AT_ONCE, for while it lasts nobody else can write to SQLite.
+    """
     query: Select[tables.Job] = select(tables.Job).where(tables.Job.status == jobs.Status.DEAD)
     if topic is not None:
         query = query.where(tables.Job.topic == topic)
     if error is not None:
         query = query.where(tables.Job.error.contains(error, autoescape=True))
-    found = unit.session.scalars(query.order_by(tables.Job.seq).with_for_update(of=tables.Job)).all()
+    found = unit.session.scalars(query.order_by(tables.Job.seq).limit(AT_ONCE).with_for_update(of=tables.Job)).all()
     for job in found:
         _revive(unit, job)
     return len(found)

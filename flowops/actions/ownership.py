@@ -1,13 +1,13 @@
 """Who owns a case: claimed or given for a while, waiting for somebody, handed back or up, and taken from the late."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import CompoundSelect, or_, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute
 
 from flowops import errors
-from flowops.actions import handoffs, sla, staff
+from flowops.actions import handoffs, sla, staff, sweeping
 from flowops.domain import events, jobs, times
 from flowops.domain.access import Actor, Permission
 from flowops.domain.handoffs import Status, Tier, Verb, WaitingFor
@@ -17,6 +17,7 @@ from flowops.storage import tables
 from flowops.storage.unit import Unit
 
 ASSIGNED = timedelta(hours=8)  # how long a case that was given to somebody is theirs
+_ENOUGH = (20, 1000)  # cases of a queue to choose from: more than people take one in the same moment
 
 
 def claim(unit: Unit, ref: str, *, lease: timedelta, version: int | None = None) -> tables.Handoff:
@@ -53,21 +54,12 @@ def take_next(unit: Unit, *, lease: timedelta, queue: str | None = None) -> tabl
     taking in this moment are passed over, so that everybody who asks at once gets another one.
     """
     unit.actor.require(Permission.HANDOFFS_WORK)
-    row = tables.Handoff
-    tiers = set(Tier) if unit.actor.may(Permission.HANDOFFS_SUPERVISE) else {Tier.OPERATOR}
-    free = or_(
-        row.status == Status.PENDING,
-        and_(row.status == Status.CLAIMED, row.claim_expires_at <= unit.now),
-    )
-    found = unit.session.scalar(
-        select(row.id)
-        .where(row.is_open(), free, row.tier.in_(tiers))
-        .where(row.queue.in_(unit.actor.queues & {queue} if queue else unit.actor.queues))
-        .order_by(row.turn, *row.nearest_first())
-        .limit(1)
-        .with_for_update(skip_locked=True, key_share=True)
-    )
-    return claim(unit, found, lease=lease) if found else None
+    queues = unit.actor.queues & {queue} if queue else unit.actor.queues
+    for many in _ENOUGH:
+        found = _next(unit, queues, many)
+        if found is not None:
+            return claim(unit, found, lease=lease)
+    return None
 
 
 def release(unit: Unit, ref: str, *, version: int | None = None) -> tables.Handoff:
@@ -171,8 +163,8 @@ def escalate(unit: Unit, ref: str, reason: str, *, version: int | None = None) -
 
 def expire_due(unit: Unit, limit: int) -> int:
     """Return cases whose claim has run out to the queue, at most `limit`; gives how many. Their clocks go on."""
-    due = _due(unit, tables.Handoff.claim_expires_at, limit)
-    for handoff in due:
+
+    def expire(handoff: tables.Handoff) -> None:
         unit.record(
             events.ClaimExpired(
                 handoff_id=handoff.id,
@@ -181,16 +173,33 @@ def expire_due(unit: Unit, limit: int) -> int:
             )
         )
         _return(unit, handoff, Verb.EXPIRE, "expired")
-    return len(due)
+
+    return sweeping.each(unit, _due(unit, tables.Handoff.claim_expires_at, limit), expire)
 
 
 def resume_due(unit: Unit, limit: int, *, lease: timedelta) -> int:
     """End the waiting of cases that waited until now, at most `limit`; gives how many. Their owners have the lease."""
-    due = _due(unit, tables.Handoff.wait_until, limit)
-    for handoff in due:
+
+    def end_wait(handoff: tables.Handoff) -> None:
         handoffs.end_wait(unit, handoff, "time_is_up", lease)
         handoffs.touch(unit, handoff)
-    return len(due)
+
+    return sweeping.each(unit, _due(unit, tables.Handoff.wait_until, limit), end_wait)
+
+
+def _next(unit: Unit, queues: Iterable[str], many: int) -> str | None:
+    """The most urgent case nobody else is taking, of the first so many of each queue: an index has each in order."""
+    row = tables.Handoff
+    tiers = set(Tier) if unit.actor.may(Permission.HANDOFFS_SUPERVISE) else {Tier.OPERATOR}
+    order = (row.turn, *row.nearest_first())
+    can_own = select(row.id).where(row.is_open(), row.tier.in_(tiers))
+    late = can_own.where(row.claim_expires_at <= unit.now, row.queue.in_(queues))  # the sweep leaves few of them
+    waiting = can_own.where(row.claimed_at.is_(None)).order_by(*order).limit(many)
+    first = (select(waiting.where(row.queue == queue).subquery().c.id) for queue in sorted(queues))
+    found: CompoundSelect[str] = union_all(late, *first)
+    is_free = or_(row.claimed_at.is_(None), row.claim_expires_at <= unit.now)  # still, whoever took it meanwhile
+    query = select(row.id).where(row.id.in_(found), row.is_open(), is_free).order_by(*order).limit(1)
+    return unit.session.scalar(query.with_for_update(skip_locked=True, key_share=True))
 
 
 def return_unfit(unit: Unit, user: tables.User) -> None:

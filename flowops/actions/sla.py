@@ -134,7 +134,8 @@ def _aim(handoff: tables.Handoff, at: datetime, left: timedelta, spent: timedelt
 
 
 def _mark(unit: Unit, handoff: tables.Handoff, kind: Kind) -> None:
-    mark = tables.SlaMark(
+    unit.append(
+        tables.SlaMark,
         handoff_id=handoff.id,
         at=unit.now,
         kind=kind,
@@ -142,7 +143,6 @@ def _mark(unit: Unit, handoff: tables.Handoff, kind: Kind) -> None:
         priority=handoff.priority,
         due_at=handoff.sla_due_at,
     )
-    unit.session.add(mark)
 
 
 def _find_risk(handoff: tables.Handoff) -> None:

@@ -10,7 +10,7 @@ from flowops.api.deps import Answer, App, Write, requires, writes
 from flowops.domain import events
 from flowops.domain.access import Actor, Permission
 from flowops.domain.jobs import Status
-from flowops.queries import outbox
+from flowops.queries import dead, outbox
 
 if TYPE_CHECKING:
     from flowops.storage.unit import Unit
@@ -51,10 +51,14 @@ def read(job_id: str, caller: CanRead, app: App) -> schemas.JobHistory:
 
 @router.post("/retry", response_model=schemas.Retried)
 def retry_all(body: bodies.RetryJobs, write: CanDecide) -> Response:
-    """Give every dead job of this topic whose last error contains this text another round of tries, now."""
+    """Give the dead jobs of this topic whose last error contains this text another round of tries, now.
+
+    1,000 at most; `left` says how many another call would reach.
+    """
 
     def work(unit: "Unit") -> Answer:
-        return Answer(schemas.Retried(count=actions.retry_all_dead(unit, body.topic, body.error)))
+        count = actions.retry_all_dead(unit, body.topic, body.error)
+        return Answer(schemas.Retried(count=count, left=dead.count(unit.view, body.topic, body.error)))
 
     return write.answer(work)
 

@@ -20,8 +20,8 @@ from flowops.domain.access import SYSTEM, Actor, Permission
 from flowops.queries import metrics as numbers
 from flowops.queries import operators, outbox, sla
 
-SILENT = timedelta(minutes=1)  # a worker shows that it lives every few seconds
 LATE = timedelta(minutes=5)
+MISSED = timedelta(minutes=1)  # deadlines are looked at twice a second
 
 # The one number that is this process's own: the time it took to answer.
 _OWN = CollectorRegistry()
@@ -53,7 +53,8 @@ class Scraper(deps.Requires):
         return super().__call__(request, app, shown)
 
 
-Reader = Annotated[Actor, Depends(Scraper((Permission.METRICS_READ,)))]
+CanScrape = Annotated[Actor, Depends(Scraper((Permission.METRICS_READ,)))]
+CanRead = Annotated[Actor, deps.requires(Permission.METRICS_READ)]
 
 
 @router.get("/", include_in_schema=False, dependencies=[deps.PUBLIC])
@@ -85,24 +86,27 @@ def readyz(app: deps.App) -> Response:
     try:
         app.check()
         with app.view() as view:
-            ages = [view.now - heartbeat.seen_at for heartbeat in outbox.heartbeats(view)]
+            silence = outbox.silence(view)
             waited = outbox.oldest_wait(view)
             missed = sla.unmarked(view)
     except (errors.Unavailable, errors.WrongSetting) as wrong:
         _log.warning("not ready", reason=str(wrong))
         return JSONResponse({"status": "unavailable", "reason": wrong.title}, 503, {"Retry-After": "5"})
     warnings = []
-    if not ages or min(ages) > SILENT:
-        warnings.append("No worker has shown that it lives for a minute; nothing is delivered.")
+    patience = outbox.patience(app.settings.outbox_lease)
+    if silence is None or silence > patience:
+        warnings.append(
+            f"No worker has shown that it lives for {patience.total_seconds():.0f} s; nothing is delivered."
+        )
     if waited > LATE:
         warnings.append(f"The oldest job has been due for {waited.total_seconds():.0f} s.")
-    if missed > SILENT:
+    if missed > MISSED:
         warnings.append(f"A deadline passed {missed.total_seconds():.0f} s ago and no worker has noticed.")
     return JSONResponse({"status": "ready", "warnings": warnings})
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-def metrics(app: deps.App, _: Reader) -> Response:
+def metrics(app: deps.App, _: CanScrape) -> Response:
     """Every number in the Prometheus text format."""
     with app.view() as view:
         counted = list(numbers.collect(view))
@@ -116,7 +120,7 @@ def dashboard() -> str:
 
 
 @router.get("/metrics/summary")
-def summary(app: deps.App, _: Reader) -> dict[str, list[dict[str, Any]]]:
+def summary(app: deps.App, _: CanRead) -> dict[str, list[dict[str, Any]]]:
     """The same numbers as JSON, by their Prometheus names."""
     with app.view() as view:
         return numbers.summary([*_OWN.collect(), *numbers.collect(view)])

@@ -6,7 +6,7 @@ from flowops.cli import terminal
 def migrate() -> None:
     """Create the database or bring it up to date; safe to repeat."""
     with terminal.built(terminal.read_settings()) as app:
-        before, after = app.migrate()
+        before, after = app.migrate(terminal.operator())
     if before == after:
         terminal.say(f"The database is at revision {after} already; nothing was changed.")
     else:

@@ -64,7 +64,7 @@ def examine() -> Iterator[Finding]:
     except errors.WrongSetting as wrong:
         yield Finding("settings", State.FAIL, str(wrong))
         return
-    unknown = settings.unknown_variables()
+    unknown = settings.unknown()
     if unknown:
         yield Finding("settings", State.WARN, f"{', '.join(unknown)}: no such setting", "Correct or remove it.")
     else:
@@ -144,7 +144,7 @@ def _mail(app: App) -> Finding:
 def _workers(app: App) -> Finding:
     with app.view() as view:
         ages = [view.now - heartbeat.seen_at for heartbeat in outbox.heartbeats(view)]
-    alive = [age for age in ages if age <= app.settings.outbox_lease]
+    alive = [age for age in ages if age <= outbox.patience(app.settings.outbox_lease)]
     if alive:
         return Finding("workers", State.OK, f"{len(alive)} alive, last heard of {min(alive).total_seconds():.0f} s ago")
     found = f"last heard of {min(ages)} ago" if ages else "none is running"

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from flowops.actions import outbox as actions
 from flowops.api import schemas
+from flowops.app import App
 from flowops.cli import terminal
 from flowops.domain import events, times
 from flowops.domain.jobs import Status
@@ -88,12 +89,8 @@ def retry(
             count = dead.count(view, topic, error)
         terminal.say(f"{_jobs(count)} would be tried again.")
         return
-    with terminal.opened() as app, app.unit(terminal.operator()) as unit:
-        if job_id is None:
-            count = actions.retry_all_dead(unit, topic, error)
-        else:
-            actions.retry_dead(unit, job_id)
-            count = 1
+    with terminal.opened() as app:
+        count = _retry_all(app, topic, error) if job_id is None else _retry(app, job_id)
     terminal.say(f"{_jobs(count)} will be tried again.")
 
 
@@ -103,6 +100,21 @@ def discard(job_id: Id, reason: Annotated[str, typer.Argument(help="Why; it is r
     with terminal.opened() as app, app.unit(terminal.operator()) as unit:
         actions.discard(unit, job_id, reason)
     terminal.say(f"{job_id} was discarded.")
+
+
+def _retry(app: App, job_id: str) -> int:
+    with app.unit(terminal.operator()) as unit:
+        actions.retry_dead(unit, job_id)
+    return 1
+
+
+def _retry_all(app: App, topic: str | None, error: str | None) -> int:
+    """In several units, so that others can write in between."""
+    retried = [actions.AT_ONCE]
+    while retried[-1] == actions.AT_ONCE:
+        with app.unit(terminal.operator()) as unit:
+            retried.append(actions.retry_all_dead(unit, topic, error))
+    return sum(retried[1:])
 
 
 def _jobs(count: int) -> str:

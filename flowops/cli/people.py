@@ -43,7 +43,7 @@ def add(
     as_json: terminal.Json = False,
 ) -> None:
     """Add a person."""
-    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
+    password = operators.hashed(sys.stdin.readline().rstrip("\r\n")) if password_stdin else None
     queues = sorted(set(queue or ["default"]))
     with terminal.opened() as app, app.unit(terminal.operator()) as unit:
         user = operators.add_person(unit, name, email, role, queues, password)
@@ -105,6 +105,9 @@ def _duration(text: str) -> timedelta:
         duration: timedelta = settings.parse_duration(text)
     except ValueError as wrong:
         raise typer.BadParameter(str(wrong)) from None
+    if not duration:
+        msg = "it must last for some time"
+        raise typer.BadParameter(msg)
     return duration
 
 

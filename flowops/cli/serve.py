@@ -11,9 +11,8 @@ from queue import SimpleQueue
 from typing import Annotated
 
 import typer
-import uvicorn
 
-from flowops import errors, web
+from flowops import errors
 from flowops.actions import operators
 from flowops.app import App
 from flowops.cli import terminal
@@ -41,7 +40,7 @@ def up() -> None:
     settings, listener = listen(terminal.read_settings())
     with listener, terminal.built(settings) as app:
         if settings.is_sqlite:
-            app.migrate()
+            app.migrate(terminal.operator())
         app.check()
         told = heed()
         greet(app)
@@ -138,16 +137,10 @@ def greet(app: App) -> None:
 
 def website(app: App, listener: socket.socket) -> Part:
     """The API and the console on this socket."""
-    config = uvicorn.Config(
-        web.create(app),
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=round(app.settings.stop_grace.total_seconds()),
-    )
-    return lambda stop: _Server(config, stop).run(sockets=[listener])
+    from flowops.cli import website  # web frameworks take a second, which no other command should wait
+
+    server = website.server(app)
+    return lambda stop: server.run_until(stop, listener)
 
 
 def workers(app: App, wanted: Iterable[Work] = Work) -> list[Part]:
@@ -156,17 +149,6 @@ def workers(app: App, wanted: Iterable[Work] = Work) -> list[Part]:
 
 
 _RUN: dict[Work, Callable[[App, threading.Event], None]] = {Work.OUTBOX: loop.run, Work.SLA: sla.run}
-
-
-class _Server(uvicorn.Server):
-    """A server that stops with the rest of the process; in a thread of its own it leaves the signals alone."""
-
-    def __init__(self, config: uvicorn.Config, stop: threading.Event) -> None:
-        super().__init__(config)
-        self._stop = stop
-
-    async def on_tick(self, counter: int) -> bool:
-        return self._stop.is_set() or await super().on_tick(counter)
 
 
 def _first_admin(app: App) -> str | None:

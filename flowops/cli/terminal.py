@@ -30,7 +30,7 @@ def read_settings(**given: Any) -> settings.Settings:
     """The settings of this process, its log already set up by them; a misspelt variable is warned about."""
     loaded = settings.load(**given)
     logs.configure(loaded.log_format)
-    for name in settings.unknown_variables():
+    for name in settings.unknown():
         err.print(f"{name} is no setting and is ignored; is it misspelt?", style="yellow")
     return loaded
 

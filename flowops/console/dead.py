@@ -71,7 +71,7 @@ def ask(app: App, visit: Keeper, topic: str = "", error: str = "") -> Response:
 
 @router.post("/retry")
 def retry_all(change: Decider, topic: Topic = "", error: Error = "") -> Response:
-    """Give every dead job of this topic and error another round of tries."""
+    """Give the dead jobs of this topic and error another round of tries, as many as fit into one transaction."""
     error = forms.lines(error)
     return change.lead(
         lambda unit: outbox.retry_all_dead(unit, topic or None, error or None),
@@ -119,7 +119,8 @@ def _ask(
             answer=said,
             topic=topic,
             error=error,
-            count=dead.count(view, topic or None, error or None),
+            count=(count := dead.count(view, topic or None, error or None)),
+            at_once=min(count, outbox.AT_ONCE),
             **rail.read(view, visit, app.settings, "dead"),
         )
 

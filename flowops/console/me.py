@@ -47,8 +47,12 @@ def change_password(change: Myself, current: Written = "", password: Written = "
         return _page(change.app, change, answer.missing(wrong, {}), 422)
     if not _knows(change, current):
         return _page(change.app, change, answer.missing({"current": "This is not your password."}, {}), 422)
+    try:
+        kept = operators.hashed(password)
+    except errors.Invalid as refused:
+        return _page(change.app, change, answer.plain(refused), 422)
     return change.lead(
-        lambda unit: operators.set_password(unit, _id(change), password),
+        lambda unit: operators.set_password(unit, _id(change), kept),
         "/console/login",
         lambda refused, status: _page(change.app, change, answer.plain(refused), status),
     )

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Form
 from fastapi.responses import Response
 
 from flowops import app as application
+from flowops import errors
 from flowops.actions import operators
 from flowops.console import answer, forms, rail, render
 from flowops.console.answer import Answer
@@ -72,7 +73,11 @@ def set_queues(change: Manager, user_id: str, queues: Written = "") -> Response:
 @router.post("/{user_id}/password")
 def set_password(change: Manager, user_id: str, password: Written = "") -> Response:
     """Give a person a password and sign them out everywhere."""
-    return _do(change, user_id, lambda unit: operators.set_password(unit, user_id, password))
+    try:
+        kept = operators.hashed(password)
+    except errors.Invalid as refused:
+        return _one(change.app, change, user_id, answer.plain(refused), 422)
+    return _do(change, user_id, lambda unit: operators.set_password(unit, user_id, kept))
 
 
 @router.post("/{user_id}/sign-out")

@@ -97,30 +97,24 @@ def read(given: Mapping[str, str]) -> Filters:
 
 
 def parse(line: str) -> tuple[Filters, list[str]]:
-    """The filters and the plain words in a line somebody typed; quotes make one word of several, and of a colon.
+    """The filters and the plain words in a line somebody typed; quotes make one word of several, and of a filter.
 
-    Raises Invalid for an operator that is no filter or is there twice, and for more than ten words.
+    Raises Invalid for a filter that is there twice or cannot have its value, and for more than ten words.
 
     >>> filters, words = parse('owner:me due:<1h refund "charged twice"')
     >>> filters.assignee, filters.due, words
     ('me', '<1h', ['refund', 'charged twice'])
-    >>> parse("from:ada")
-    Traceback (most recent call last):
-    flowops.errors.Invalid: There is no operator from:. There are assignee:, breached:, ... quotes.
+    >>> parse("https://example.com order:123")[1]
+    ['https://example.com', 'order:123']
     """
     given: dict[str, str] = {}
     words: list[str] = []
     for found in _TYPED.finditer(line):
-        if found["name"] is None or _is_plain(found["name"], found["value"]):
-            words.append(found["phrase"] if found["phrase"] is not None else found[0])
-            continue
-        name = _name(found["name"])
+        name = _name(found["name"] or "")
         if name not in Filters.model_fields:
-            known = ", ".join(f"{each}:" for each in sorted([*Filters.model_fields, *_ALIASES]))
-            reason = (
-                f"There is no operator {name}:. There are {known}. A word with a colon in it is looked for in quotes."
-            )
-            raise errors.Invalid(reason=reason)
+            plain = found["word"] or found[0].replace('"', "")  # quotes say that it is one word, and are none of it
+            words.append(plain)
+            continue
         if name in given:
             raise errors.Invalid(reason=f"{name}: is there twice, and a case has one. Name it once.")
         given[name] = found["value"].strip('"')
@@ -142,8 +136,3 @@ def span(due: str) -> timedelta:
 
 def _name(typed: str) -> str:
     return _ALIASES.get(typed.lower(), typed.lower())
-
-
-def _is_plain(name: str, value: str) -> bool:
-    """Is it a word that only ends in a colon, like the Re: of a subject?"""
-    return not value and _name(name) not in Filters.model_fields

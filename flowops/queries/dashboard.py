@@ -11,7 +11,6 @@ from flowops.domain import artifacts, effects, events, handoffs, jobs
 from flowops.domain.policy import Outcome
 from flowops.queries import figures, spans
 from flowops.queries.figures import Promises
-from flowops.queries.handoffs import OPEN
 from flowops.queries.spans import Pair, Query, Span
 from flowops.storage import tables
 from flowops.storage.types import seconds_between
@@ -110,7 +109,7 @@ def read(view: View, span: Span) -> Dashboard:
 
 
 def _waits(span: Span) -> tuple[ColumnElement[bool], ...]:
-    return tables.Handoff.status.in_(OPEN), span.sees(tables.Handoff.queue)
+    return tables.Handoff.is_open(), span.sees(tables.Handoff.queue)
 
 
 def _arrived(span: Span) -> Query:

@@ -65,7 +65,7 @@ def _rank(of: Any, sort: Sort) -> list[Any]:
         case Sort.PRIORITY:
             return [of.turn]
         case Sort.RISK:
-            return [3 - of.risk]
+            return [of.risk]
     return []
 
 

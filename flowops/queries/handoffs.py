@@ -21,9 +21,6 @@ from flowops.storage import tables
 from flowops.storage.unit import View
 
 _PEOPLE = [joinedload(r) for r in (tables.Handoff.owner, tables.Handoff.resolver, tables.Handoff.customer)]
-
-
-OPEN = (Status.PENDING, Status.CLAIMED)
 _BEFORE = timedelta(days=30)
 _WITH_NOTES = {events.NoteAdded.name, events.HandoffResolved.name}
 
@@ -99,7 +96,7 @@ def counts(view: View) -> dict[str, int]:
     }
     counted = [func.count().filter(condition).label(name) for name, condition in narrowed.items()]
     query = select(func.count().label("needs-a-person"), *counted)
-    return dict(view.session.execute(query.where(visible(view), row.status.in_(OPEN))).mappings().one())
+    return dict(view.session.execute(query.where(visible(view), row.is_open())).mappings().one())
 
 
 def timeline(

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, Text, cast, func, or_, select
 
 from flowops.domain import events, handoffs, jobs, sla
+from flowops.domain.effects import Status
 from flowops.queries import figures, outbox
 from flowops.storage import tables
 from flowops.storage.types import seconds_between
@@ -18,6 +19,18 @@ Labelled = TypeVar("Labelled", GaugeMetricFamily, CounterMetricFamily)
 Bounds = tuple[float, ...]  # upper bounds in seconds
 _CASES: Bounds = (60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400, 172800, 259200, 604800)
 _ANSWERS: Bounds = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+# What the record calls it, and the status an effect came into by it.
+_MOVES = {
+    events.EffectProposed.name: Status.PROPOSED,
+    events.EffectApproved.name: Status.APPROVED,
+    events.EffectStarted.name: Status.EXECUTING,
+    events.EffectDone.name: Status.DONE,
+    events.EffectDeclined.name: Status.DECLINED,
+    events.EffectCancelled.name: Status.CANCELLED,
+    events.EffectExpired.name: Status.EXPIRED,
+    events.EffectHeld.name: Status.HELD,
+    events.EffectFailed.name: Status.FAILED,
+}
 
 
 def summary(metrics: Iterable[Metric]) -> dict[str, list[dict[str, Any]]]:
@@ -34,9 +47,7 @@ def collect(view: View) -> Iterator[Metric]:
     yield from _handoffs(view)
     yield from _assistant(view)
     yield from _outbox(view)
-    yield _counter(
-        view, "effects", "Side effects by their present status.", _count(tables.Effect.kind, tables.Effect.status)
-    )
+    yield _effects(view)
     decided = _count(tables.Decision.outcome, tables.Decision.rule)
     yield _counter(view, "decisions", "Verdicts, by the first rule that made them what they are.", decided)
 
@@ -92,6 +103,20 @@ def _outbox(view: View) -> Iterator[Metric]:
     yield _counter(view, "outbox_attempts", "Tries at jobs, by how they ended.", ended)
     dead = _count(row.topic).where(row.outcome == jobs.AttemptOutcome.DEAD)
     yield _counter(view, "dead_letters", "Jobs that were buried.", dead)
+
+
+def _effects(view: View) -> Metric:
+    """A status is something an effect leaves again, and a counter may not fall: so it is the record that is counted."""
+    entry, effect = tables.AuditEntry, tables.Effect
+    # One of several approvals moves nothing; the entry says how many are missing.
+    is_move = or_(entry.event != events.EffectApproved.name, cast(entry.data, Text).contains('"missing":0,'))
+    query = _count(effect.kind, entry.event).join(effect, effect.id == entry.effect_id)
+    counted = CounterMetricFamily(
+        "flowops_effects", "How often side effects came into a status.", labels=["kind", "status"]
+    )
+    for kind, event, number in view.session.execute(query.where(entry.event.in_(_MOVES), is_move)):
+        counted.add_metric([kind, _MOVES[event].value], number)
+    return counted
 
 
 def _count(*labels: Any) -> Select[Any]:

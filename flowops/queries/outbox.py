@@ -102,6 +102,21 @@ def heartbeats(view: View) -> Sequence[tables.Heartbeat]:
     return view.session.scalars(select(tables.Heartbeat).order_by(tables.Heartbeat.seen_at.desc())).all()
 
 
+def silence(view: View) -> timedelta | None:
+    """How long ago a process that delivers was heard of last; None when there is none."""
+    ages = [view.now - heartbeat.seen_at for heartbeat in heartbeats(view)]
+    return min(ages, default=None)
+
+
+def patience(lease: timedelta) -> timedelta:
+    """How long a process may be silent before it counts as gone; one that lives beats three times a lease.
+
+    >>> patience(timedelta(minutes=5))
+    datetime.timedelta(seconds=300)
+    """
+    return max(timedelta(minutes=1), lease)
+
+
 def mask(payload: Any) -> Any:
     """The payload without secrets, however deep they lie: fields named like one, and what looks like one in a text.
 

@@ -6,15 +6,18 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select
 
+from flowops.domain.access import Actor
+from flowops.domain.events import DatabaseMigrated
 from flowops.storage.engine import Database
+from flowops.storage.unit import unit_on
 
 _LOCK = 0x666C6F77  # any number, as long as nobody else takes it
 
 
-def upgrade(database: Database) -> tuple[str | None, str]:
+def upgrade(database: Database, by: Actor | None = None, correlation_id: str | None = None) -> tuple[str | None, str]:
     """Bring the database to the newest revision, in one transaction; safe to repeat, also from two hosts at once.
 
-    Gives the revision before and after.
+    Gives the revision before and after; a change of it is recorded, unless it is nobody's.
     """
     config = _config()
     with database.writing() as connection:
@@ -23,7 +26,11 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         before = _revision(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-        return before, newest()
+        after = newest()
+        if by is not None and before != after:
+            with unit_on(connection, database, by, correlation_id) as unit:
+                unit.record(DatabaseMigrated(before=before, after=after))
+        return before, after
 
 
 def current(database: Database) -> str | None:

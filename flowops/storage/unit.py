@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 import rfc8785
-from sqlalchemy import Delete, Insert, Table, TextClause, Update, func, select
+from sqlalchemy import Connection, Delete, Insert, Table, TextClause, Update, event, func, insert, inspect, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from flowops import errors
@@ -18,6 +19,7 @@ from flowops.domain.events import Event
 from flowops.domain.jobs import Job, Status
 from flowops.storage import tables
 from flowops.storage.engine import Database
+from flowops.storage.types import new_id
 
 _SUBJECTS = ("handoff_id", "request_id", "effect_id", "customer_id")
 
@@ -44,6 +46,10 @@ class Unit:
     correlation_id: str | None = None
     _changed: set[str] = field(default_factory=set)
     _recorded: bool = False
+    _rows: dict[type[tables.Base], list[dict[str, Any]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        event.listen(self.session, "do_orm_execute", lambda _: self.write())
 
     @property
     def view(self) -> View:
@@ -57,25 +63,26 @@ class Unit:
         `audit_private`.
         """
         data = event.open_data()
-        entry = tables.AuditEntry(
+        entry_id = self.append(
+            tables.AuditEntry,
             at=self.now,
             event=event.name,
             actor_kind=(by or self.actor).kind,
             actor_id=(by or self.actor).id,
             correlation_id=self.correlation_id,
             **{name: data.get(name) for name in _SUBJECTS},
+            data=data,
         )
-        self.session.add(entry)
         for name, value in event.personal_data().items():
             salt, text = secrets.token_hex(16), rfc8785.dumps(value).decode()
             data[name] = {"commitment": "sha256:" + hashlib.sha256((salt + text).encode()).hexdigest()}
-            self.session.add(tables.AuditPrivate(entry_id=entry.id, field=name, value=text, salt=salt))
-        entry.data = data
+            self.append(tables.AuditPrivate, entry_id=entry_id, field=name, value=text, salt=salt)
         self._recorded = True
 
     def enqueue(self, job: Job, run_at: datetime | None = None) -> str:
         """Write a job into the outbox, in this transaction, to run at `run_at` or as soon as it is committed."""
-        row = tables.Job(
+        return self.append(
+            tables.Job,
             topic=job.topic,
             key=job.key,
             payload=job.payload,
@@ -83,8 +90,47 @@ class Unit:
             run_at=run_at or self.now,
             created_at=self.now,
         )
-        self.session.add(row)
-        return row.id
+
+    def append(self, table: type[tables.Base], **values: Any) -> str:
+        """Add a row that this unit only writes, and give its id; every call for a table names the same columns.
+
+        Such rows wait for each other, because many at once cost a fraction of as many entities; a query sees them all.
+        """
+        row_id = new_id(table.prefix) if table.prefix else ""
+        self._rows.setdefault(table, []).append({"id": row_id, **values} if row_id else values)
+        return row_id
+
+    def add_if_new(self, table: type[tables.Base], key: str, **values: Any) -> bool:
+        """Add a row unless there is one of its key, which another unit may be adding in this moment; was it added?"""
+        if self.session.get(table, key) is not None:
+            return False
+        dialects: dict[str, Any] = {"postgresql": postgresql, "sqlite": sqlite}
+        (column,) = inspect(table).primary_key
+        adding = dialects[self.session.get_bind().dialect.name].insert(table).values({column.name: key, **values})
+        return self.session.scalar(adding.on_conflict_do_nothing().returning(column)) is not None
+
+    def write(self) -> None:
+        """Send what was appended to the database, after what it refers to; every query does so first."""
+        if self._rows:
+            rows, self._rows = self._rows, {}
+            self.session.flush()
+            for table, values in rows.items():
+                self.session.connection().execute(insert(table), values)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part that may fail alone: whatever it changed, recorded and enqueued is taken back when it raises."""
+        self.write()
+        self.session.flush()  # or what was changed before would be forgotten too
+        before = self._recorded, self._changed.copy()
+        try:
+            with self.session.begin_nested():
+                yield
+                self.write()
+        except BaseException:
+            self._rows.clear()
+            self._recorded, self._changed = before
+            raise
 
     def lock(self, name: str) -> None:
         """Let one unit at a time go on with this name, until it ends; locks are to be taken in a fixed order."""
@@ -108,10 +154,20 @@ class Unit:
 @contextmanager
 def open_unit(database: Database, actor: Actor, correlation_id: str | None = None) -> Iterator[Unit]:
     """Open a unit: leaving the block commits, an exception rolls back everything."""
-    with database.writing() as connection, Session(connection, expire_on_commit=False) as session:
+    with database.writing() as connection, unit_on(connection, database, actor, correlation_id) as unit:
+        yield unit
+
+
+@contextmanager
+def unit_on(
+    connection: Connection, database: Database, actor: Actor, correlation_id: str | None = None
+) -> Iterator[Unit]:
+    """A unit as a part, the last one, of a transaction that was begun already."""
+    with Session(connection, expire_on_commit=False) as session:
         unit = Unit(session, actor, database.now(connection), correlation_id)
         connection.execution_options(watcher=unit.watch)
         yield unit
+        unit.write()
         session.flush()
         unit.refuse_unaudited()
 

@@ -26,19 +26,24 @@ def run(app: App, stop: threading.Event) -> None:
     """Sweep until `stop` is set; a lost database is waited for. Any number of processes may do so at once."""
     log.info("sweeping started")
     while not stop.wait(EVERY):
-        for step in steps(app):
-            loop.survives(partial(_drain, app, step, stop))
+        full = True
+        while full and not stop.is_set():
+            # Not any() of them as they come, which would leave the others until the first is done.
+            full = True in [_is_full(app, step) for step in steps(app)]
     log.info("sweeping stopped")
 
 
 def sweep(app: App) -> None:
     """Do everything that is due now, once."""
-    for step in steps(app):
-        _drain(app, step, threading.Event())
+    while True in [_batch(app, step) >= BATCH for step in steps(app)]:
+        pass
 
 
 def steps(app: App) -> tuple[Step, ...]:
-    """What a sweep does, the most urgent first; none of them keeps another one from being done."""
+    """What a sweep does, the most urgent first.
+
+    One batch of each, then the most urgent again: no heap of one keeps another one from being done, or makes it late.
+    """
     return (
         deadlines.breach_due,
         deadlines.warn_due,
@@ -48,8 +53,17 @@ def steps(app: App) -> tuple[Step, ...]:
     )
 
 
-def _drain(app: App, step: Step, stop: threading.Event) -> None:
-    full = True
-    while full and not stop.is_set():
-        with app.unit(SYSTEM) as unit:
-            full = step(unit, BATCH) >= BATCH
+def _is_full(app: App, step: Step) -> bool:
+    """Do one batch, whatever comes of it; is there perhaps more to do?"""
+    done = 0
+
+    def work() -> None:
+        nonlocal done
+        done = _batch(app, step)
+
+    return loop.survives(work) and done >= BATCH
+
+
+def _batch(app: App, step: Step) -> int:
+    with app.unit(SYSTEM) as unit:
+        return step(unit, BATCH)

@@ -307,6 +307,20 @@ def test_dead_jobs_are_retried_by_topic_and_error(app: application.App) -> None:
         assert outbox.retry_all_dead(unit, topic="bell.ring") == 1
 
 
+def test_so_many_dead_jobs_are_retried_at_once_and_no_more(
+    app: application.App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "AT_ONCE", 2)
+    enqueue(app, "a", "b", "c")
+    first, second, third = claim(app)
+    for job in (third, first, second):
+        bury(app, job)
+    for expected in (2, 1, 0):
+        with app.unit(access.SYSTEM) as unit:
+            assert outbox.retry_all_dead(unit) == expected
+            assert first.id in unit.session.scalars(select(tables.Job.id).where(tables.Job.status == "pending")).all()
+
+
 def test_a_dead_job_can_be_discarded_with_a_reason(app: application.App) -> None:
     enqueue(app, "a")
     [job] = claim(app)

@@ -14,8 +14,9 @@ from flowops.app import App
 from flowops.domain.access import SYSTEM, Actor, Role
 from flowops.domain.handoffs import Priority, Status, Tier
 from flowops.storage import tables
-from tests import cases, verbs
+from tests import cases, plans, verbs
 from tests.conftest import Clock
+from tests.plans import Index
 
 HOURS = timedelta(hours=1)
 
@@ -69,6 +70,29 @@ def test_nobody_gets_a_case_they_may_not_own(app: App, clock: Clock, ada: Actor,
     for role in (Role.VIEWER, Role.ADMIN, Role.SERVICE):
         with pytest.raises(errors.NotPermitted):
             verbs.take_next(app, cases.person(app, role.title(), role))
+
+
+def test_the_next_case_of_a_queue_is_found_by_an_index_whatever_waits_elsewhere(app: App, ada: Actor) -> None:
+    mine = cases.case(app, ada).id
+    with app.unit(ada) as unit, plans.noted(unit.session, Index.USED) as asked:
+        found = ownership.take_next(unit, lease=HOURS)
+    assert found
+    assert found.id == mine
+    assert "ix_handoffs_free" in asked[0]
+    if app.settings.is_sqlite:  # PostgreSQL takes any index that is as small as this one
+        assert "ix_handoffs_to_expire" in asked[0]
+
+
+def test_more_cases_than_are_chosen_from_at_first_may_be_taken_in_this_moment(app: App, ada: Actor, bob: Actor) -> None:
+    if app.settings.is_sqlite:
+        return  # it has one writer, so nobody can be taking another one
+    ids = [cases.case(app, ada).id for _ in range(22)]
+    with app.unit(ada) as unit:
+        for id in ids[:21]:
+            handoffs.find(unit, id)
+        found = verbs.take_next(app, bob)
+    assert found
+    assert found.id == ids[21]
 
 
 def test_eight_people_who_ask_at_once_get_eight_cases(app: App, ada: Actor) -> None:

@@ -98,6 +98,18 @@ def test_dead_jobs_are_tried_again_by_what_they_died_of(api: Api, app: App, supe
     assert api.post("/outbox/retry", supervisor, json={"error": ""}).status_code == 422
 
 
+@pytest.mark.in_process
+def test_more_dead_jobs_than_fit_into_one_call_are_told_and_a_repeat_under_its_key_takes_no_more(
+    api: Api, app: App, supervisor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "AT_ONCE", 2)
+    for _ in range(5):
+        dead(app, "no")
+    for key, told in (("one", (2, 3)), ("one", (2, 3)), ("two", (2, 1)), ("three", (1, 0))):
+        answer = api.post("/outbox/retry", supervisor, json={"error": "no"}, key=key).json()
+        assert (answer["count"], answer["left"]) == told
+
+
 def test_a_dead_job_is_given_up_with_a_reason(api: Api, app: App, supervisor: str) -> None:
     job_id = dead(app)
     assert api.post(f"/outbox/{job_id}/discard", supervisor, json={}).status_code == 422

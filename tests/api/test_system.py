@@ -29,7 +29,7 @@ def test_a_server_without_a_worker_is_ready_and_warns(api: Api) -> None:
     assert answer.status_code == 200
     assert answer.json() == {
         "status": "ready",
-        "warnings": ["No worker has shown that it lives for a minute; nothing is delivered."],
+        "warnings": ["No worker has shown that it lives for 60 s; nothing is delivered."],
     }
 
 
@@ -134,7 +134,8 @@ def test_the_metrics_token_reads_metrics_and_nothing_else(database_url: str, clo
         assert api.get("/metrics", "scrape-me").status_code == 200
         assert api.get("/metrics", "scrape-you").status_code == 401
         assert api.get("/metrics").status_code == 401
-        assert api.get("/handoffs", "scrape-me").status_code in {401, 404}
+        assert api.get("/metrics/summary", "scrape-me").status_code == 401
+        assert api.get("/handoffs", "scrape-me").status_code == 401
     app.close()
 
 
@@ -189,3 +190,18 @@ def test_a_database_that_is_gone_is_an_outage_and_no_error(
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "5"
     assert answer.json()["code"] == "unavailable"
+
+
+@pytest.mark.in_process
+def test_a_worker_that_beats_seldom_is_missed_once_its_lease_has_passed(database_url: str, clock: Clock) -> None:
+    settings = configuration.load(database_url=database_url, secret_key="k" * 32, outbox_lease="5m")
+    app = application.build(settings, clock)
+    with app.unit(SYSTEM) as unit:
+        outbox.beat(unit, "host:1:abc", [], settings.outbox_lease)
+    with live.in_process(app) as api:
+        clock.forward(seconds=299)
+        assert api.get("/readyz").json()["warnings"] == []
+        clock.forward(seconds=2)
+        (warning,) = api.get("/readyz").json()["warnings"]
+    assert warning.startswith("No worker has shown that it lives for 300 s")
+    app.close()

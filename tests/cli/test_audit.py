@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from datetime import timedelta
+from datetime import timedelta, timezone
 
 import pytest
 
@@ -50,6 +50,14 @@ def test_a_span_of_time_is_read_as_utc(flowops: Flowops, app: App, request_id: s
     assert request_id in flowops("audit", "export", "--from", before, "--to", after).out
     assert request_id not in flowops("audit", "export", "--from", after).out
     assert request_id not in flowops("audit", "export", "--to", before).out
+
+
+def test_a_moment_with_an_offset_is_that_moment(flowops: Flowops, app: App, request_id: str) -> None:
+    with app.view() as view:
+        moment = queries.request(view, request_id).request.created_at.astimezone(timezone(timedelta(hours=5)))
+    before, after = ((moment + timedelta(seconds=s)).isoformat(timespec="seconds") for s in (-1, 1))
+    assert request_id in flowops("audit", "export", "--from", before, "--to", after).out
+    assert request_id not in flowops("audit", "export", "--from", after).out
 
 
 def test_a_case_that_is_not_there_is_one_sentence(flowops: Flowops) -> None:

@@ -1,9 +1,12 @@
 """The command that creates or upgrades the database, and what others say before it ran."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from flowops.cli import terminal
+from flowops.storage import migrate
 from tests import postgres
 from tests.cli.conftest import Flowops
 
@@ -27,6 +30,11 @@ def test_an_empty_database_is_created_once_and_named_by_others_before(flowops: F
     assert "before: empty" in flowops("migrate").out
     assert "nothing was changed" in flowops("migrate").out
     assert flowops("users", "list").code == 0
+    entries = [json.loads(line) for line in flowops("audit", "export").out.splitlines()]
+    found = [entry for entry in entries if entry["event"] == "database.migrated"]
+    assert [(entry["actorKind"], entry["correlationId"], entry["data"]) for entry in found] == [
+        ("system", f"cli:{terminal.who()}", {"before": None, "after": migrate.newest()})
+    ]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +45,12 @@ def test_an_empty_database_is_created_once_and_named_by_others_before(flowops: F
         ("LIMITS", "much"),
         ("TRUSTED_PROXIES", "10.0.0.0/8, everybody"),
         ("PUBLIC_URL", "http://example.com"),
+        ("PUBLIC_URL", "https://"),
+        ("PUBLIC_URL", "https://example.com/flowops"),
+        ("PUBLIC_URL", "https://example.com?a=b"),
+        ("SECRET_KEY", "too short"),
         ("DATABASE_URL", "mysql://"),
+        ("DATABASE_URL", "sqlite:///:memory:?timeout=5"),
         ("DATABASE_URL", "sqlite:////there/is/no/such/folder/flowops.db"),
     ],
 )
@@ -67,3 +80,11 @@ def test_a_misspelt_setting_is_warned_about_and_no_more(flowops: Flowops, monkey
     ran = flowops("migrate")
     assert ran.code == 0
     assert "FLOWOPS_PROT is no setting" in ran.err
+
+
+def test_a_misspelt_line_of_the_file_is_warned_about_too(flowops: Flowops, environment: Path) -> None:
+    (environment / "flowops.toml").write_text("prot = 8080\nport = 9000\n")
+    ran = flowops("migrate")
+    assert ran.code == 0
+    assert "prot in flowops.toml is no setting" in ran.err
+    assert "port in" not in ran.err

@@ -63,6 +63,18 @@ def test_dead_jobs_are_tried_again_by_their_error(flowops: Flowops, dead: str) -
     assert flowops("outbox", "retry", dead, "--dry-run").code == 2
 
 
+def test_more_dead_jobs_than_fit_into_one_transaction_are_tried_again_too(
+    flowops: Flowops, app: App, dead: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with app.unit(SYSTEM) as unit:
+        unit.enqueue(jobs.GenerateArtifact(handoff_id="hnd_2", kind="handoff_summary.v1"))
+    with app.unit(SYSTEM) as unit:
+        (job,) = outbox.claim(unit, "worker", None, 1, app.settings.outbox_lease)
+        outbox.bury(unit, job, "NotFound: there is no handoff hnd_2")
+    monkeypatch.setattr(outbox, "AT_ONCE", 1)
+    assert flowops("outbox", "retry", "--topic", "ai.generate").out == "2 jobs will be tried again.\n"
+
+
 def test_a_dead_job_is_given_up_with_a_reason(flowops: Flowops, app: App, dead: str) -> None:
     assert flowops("outbox", "discard", dead, "the case was a test").code == 0
     with app.view() as view:

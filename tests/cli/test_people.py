@@ -107,6 +107,7 @@ def test_a_service_is_made_with_its_first_token_only(flowops: Flowops, app: App)
         ("tokens", "create"),
         ("tokens", "create", "--user", "a", "--service", "b"),
         ("tokens", "create", "--service", "b", "--expires", "soon"),
+        ("tokens", "create", "--service", "b", "--expires", "0d"),
         ("users", "add", "Ada"),
         ("users", "add", "Ada", "--email", "a@example.com", "--role", "king"),
     ],

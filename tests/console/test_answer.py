@@ -194,11 +194,11 @@ def test_a_claim_that_somebody_else_took_leaves_the_text_to_copy(
     clock.forward(minutes=16)
     page = ada.send(f"/case/{mine.label}/note", {"text": "my words"}).text
     assert sue.post(f"/case/{mine.label}/claim").status_code == 303
-    answer = ada.send(f"/case/{mine.label}/claim", carried(page) | {"typed-escalate": "my reason"})
+    answer = ada.send(f"/case/{mine.label}/claim", carried(page) | {"typed-notes": "my outcome"})
     assert answer.status_code == 409
     assert "Not claimed — Sue got there first." in answer.text
     assert "my words</textarea>" in answer.text
-    assert left(answer.text) == {"Why it needs a supervisor": "my reason"}
+    assert left(answer.text) == {"Notes": "my outcome"}
 
 
 def test_a_text_brought_back_does_not_overwrite_what_was_saved_since(

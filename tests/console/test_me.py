@@ -19,7 +19,9 @@ PASSWORD, NEW = "a long enough password", "another long password"
 def ada(app: App, stranger: Visitor) -> Visitor:
     """Somebody who signed in with a password."""
     with app.unit(SYSTEM) as unit:
-        user = operators.add_person(unit, "Ada Byron", "ada@example.com", Role.OPERATOR, ["billing"], PASSWORD)
+        user = operators.add_person(
+            unit, "Ada Byron", "ada@example.com", Role.OPERATOR, ["billing"], operators.hashed(PASSWORD)
+        )
     stranger.post("/login", email="ada@example.com", password=PASSWORD)
     with app.view() as view:
         actor = known.by_session(view, stranger.client.cookies["flowops"])

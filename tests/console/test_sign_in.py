@@ -24,7 +24,9 @@ PASSWORD = "a long enough password"
 def ada(app: App) -> str:
     """The id of somebody with a password."""
     with app.unit(SYSTEM) as unit:
-        return operators.add_person(unit, "Ada", "ada@example.com", Role.OPERATOR, password=PASSWORD).id
+        return operators.add_person(
+            unit, "Ada", "ada@example.com", Role.OPERATOR, password=operators.hashed(PASSWORD)
+        ).id
 
 
 @pytest.fixture

@@ -12,10 +12,11 @@ from typer.core import TyperGroup
 from flowops import app as application
 from flowops import boundary, cli, errors, web
 from flowops import settings as configuration
+from flowops.api import system
 from flowops.domain import jobs
 from flowops.domain.access import Role
 from flowops.queries import metrics
-from tests.project import reference
+from tests.project import reference, repository
 from tests.project.test_documents import commands
 
 ENDPOINTS = {(e.method, e.path): e for e in reference.endpoints()}
@@ -124,10 +125,18 @@ def test_every_code_is_in_the_reference_with_its_status() -> None:
 
 def test_every_metric_is_in_the_reference_with_its_labels(app: application.App) -> None:
     with app.view() as view:
-        counted = {
-            (f"{metric.name}_total" if metric.type == "counter" else metric.name) for metric in metrics.collect(view)
-        }
-    assert reference.names("Metrics") == counted | {"flowops_http_request_seconds"}
+        found = {f"{m.name}_total" if m.type == "counter" else m.name: _labels(m) for m in metrics.collect(view)}
+    found["flowops_http_request_seconds"] = _labels(system.REQUEST_SECONDS)
+    told = {name: reference.codes(row[1]) for row in reference.table("Metrics") for name in reference.codes(row[0])}
+    assert told == found
+    text = (repository.ROOT / "docs" / "operations.md").read_text()
+    rows = re.findall(r"^\| `(flowops_\w+)(?:\{([\w,]+)\})?` \|", text, flags=re.MULTILINE)
+    assert {name: frozenset(filter(None, labels.split(","))) for name, labels in rows} == found
+
+
+def _labels(metric: Any) -> frozenset[str]:
+    """The names of a metric's labels, which it tells nobody but its samples; there may be none yet."""
+    return frozenset(getattr(metric, "_labelnames", ()))
 
 
 def test_every_topic_is_in_the_reference() -> None:

@@ -1,6 +1,7 @@
 """The documents list what the code has, no more and no less, and their links lead somewhere."""
 
 import itertools
+import json
 import re
 from collections.abc import Iterator
 
@@ -25,17 +26,57 @@ def subclasses(parent: type[object]) -> set[str]:
     return {child.__name__ for child in parent.__subclasses__() if child.__module__.startswith("flowops.")}
 
 
-def commands(group: TyperGroup, path: str) -> Iterator[str]:
+def leaves(group: TyperGroup, path: str) -> Iterator[tuple[str, TyperCommand]]:
     for name, command in group.commands.items():
         if isinstance(command, TyperGroup):
-            yield from commands(command, f"{path} {name}")
+            yield from leaves(command, f"{path} {name}")
         else:
             assert isinstance(command, TyperCommand)
-            yield f"{path} {name}"
+            yield f"{path} {name}", command
+
+
+def commands(group: TyperGroup, path: str) -> Iterator[str]:
+    return (name for name, _ in leaves(group, path))
 
 
 def test_every_setting_is_documented() -> None:
     assert entries("settings.md") == {f"FLOWOPS_{field.upper()}" for field in settings.Settings.model_fields}
+
+
+# What the manual says in words instead of a value.
+IN_WORDS: dict[str, set[object]] = {
+    "none": {None, ()},
+    "sandbox": {None, ""},
+    "host and port": {""},
+    "made with SQLite": {None},
+}
+
+
+def test_every_default_of_a_setting_is_the_documented_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    text = (repository.ROOT / "docs" / "settings.md").read_text()
+    told = dict(re.findall(r"^\| `FLOWOPS_(\w+)` \| (.+?) \|", text, flags=re.MULTILINE))
+    monkeypatch.chdir(tmp_path_factory.mktemp("no_file"))  # of settings
+    for name, field in settings.Settings.model_fields.items():
+        default = told[name.upper()]
+        if default == "see below":
+            (example,) = re.findall(r"```json\n(.+?)\n```", text, flags=re.DOTALL)
+            assert settings.load(**{name: json.loads(example)}).limits == field.default
+        elif words := IN_WORDS.get(default):
+            assert field.default in words, name
+        else:
+            assert getattr(settings.load(**{name: default.strip("`")}), name) == field.default, name
+
+
+def test_every_option_of_a_command_is_documented_and_no_other() -> None:
+    group = typer.main.get_command(cli.app)
+    assert isinstance(group, TyperGroup)
+    text = (repository.ROOT / "docs" / "cli.md").read_text()
+    told = dict(re.findall(r"^\| `(flowops [^`]+)` \| (.+) \|$", text, flags=re.MULTILINE))
+    for path, command in leaves(group, "flowops"):
+        options = {name for option in command.params for name in option.opts if name.startswith("--")} - {"--help"}
+        assert set(re.findall(r"--[a-z][a-z-]*", told[path])) == options, path
 
 
 def test_every_event_is_documented() -> None:

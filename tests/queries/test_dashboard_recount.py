@@ -104,6 +104,7 @@ def handoff(case: Made, template: tables.Handoff, people: list[Actor], queue: st
         reason=case.reason,
         issues=[],
         tier=template.tier,
+        resolved_at=None if case.is_open else NOW,
         claimed_by=people[case.events[-1][2]].id if owned else None,
         sla_due_at=None if case.due_in is None else NOW + timedelta(minutes=case.due_in),
         created_at=at(case.created),

@@ -139,3 +139,53 @@ def test_one_instant_holds_for_the_whole_unit(database: Database, clock: Clock) 
         opened = unit.now
         clock.forward(seconds=5)
         assert unit.now == opened == clock.now - timedelta(seconds=5)
+
+
+def test_what_is_only_appended_is_seen_by_every_query_after_what_it_refers_to(database: Database) -> None:
+    with open_unit(database, ADA) as unit:
+        unit.record(events.NoteAdded(handoff_id="hnd_1", note_id="not_1", text="Hello"))
+        job_id = unit.enqueue(jobs.GenerateArtifact(handoff_id="hnd_1", kind="handoff_summary.v1"))
+        add_queue(unit)
+        user = tables.User(kind=ADA.kind, name="Ada", role=ADA.role, created_at=unit.now)
+        unit.session.add(user)
+        unit.append(tables.QueueMember, user_id=user.id, queue="claims")
+        assert unit.session.scalars(select(tables.Job.id)).all() == [job_id]
+        assert unit.session.scalars(select(tables.AuditEntry.event)).all() == ["handoff.note_added"]
+        assert unit.session.get(tables.QueueMember, (user.id, "claims")) is not None
+
+
+def test_a_change_that_is_only_appended_needs_an_entry_too(database: Database) -> None:
+    with pytest.raises(errors.UnauditedChange, match="queues"), open_unit(database, ADA) as unit:
+        unit.append(tables.Queue, name="claims", created_at=unit.now)
+    assert count(database, tables.Queue) == 1
+
+
+def test_a_part_that_fails_is_taken_back_with_its_entries_and_jobs_and_no_more(database: Database) -> None:
+    def change(unit: Unit, name: str) -> None:
+        add_queue(unit, name)
+        unit.record(events.QueueAdded(queue=name))
+        unit.enqueue(jobs.GenerateArtifact(handoff_id=name, kind="handoff_summary.v1"))
+
+    with open_unit(database, ADA) as unit:
+        change(unit, "before")
+        with pytest.raises(ZeroDivisionError), unit.savepoint():
+            change(unit, "failed")
+            _ = 1 / 0
+        with unit.savepoint():
+            change(unit, "after")
+    with open_view(database, SYSTEM) as view:
+        entries = view.session.scalars(select(tables.AuditEntry).order_by(tables.AuditEntry.seq)).all()
+        keys = view.session.scalars(select(tables.Job.key).order_by(tables.Job.seq)).all()
+        queues = view.session.scalars(select(tables.Queue.name).order_by(tables.Queue.name)).all()
+    assert [entry.data["queue"] for entry in entries] == ["before", "after"]
+    assert [key.split(":")[1] for key in keys] == ["before", "after"]
+    assert queues == ["after", "before", "default"]
+
+
+def test_an_entry_that_was_taken_back_answers_for_no_change(database: Database) -> None:
+    with pytest.raises(errors.UnauditedChange), open_unit(database, ADA) as unit:
+        add_queue(unit)
+        with pytest.raises(ZeroDivisionError), unit.savepoint():
+            unit.record(events.QueueAdded(queue="claims"))
+            _ = 1 / 0
+    assert count(database, tables.Queue) == 1

@@ -13,8 +13,9 @@ from flowops import settings as configuration
 from flowops.actions import deadlines, ownership
 from flowops.app import App
 from flowops.domain.effects import Status
-from flowops.queries import effects
+from flowops.queries import audit, effects
 from flowops.queries import sla as promises
+from flowops.storage.unit import Unit
 from flowops.workers import loop, sla
 from tests import cases, delivery, promising, verbs, world
 from tests.conftest import NOW, Clock
@@ -101,3 +102,24 @@ def test_a_lost_database_is_waited_for_and_one_step_that_fails_keeps_no_other_fr
         delivery.wait_until(lambda: verbs.read(real, due).sla_breached_at)
         delivery.wait_until(lambda: verbs.read(real, late).claimed_by is None)
     nowhere.dispose()
+
+
+def test_a_heap_of_expired_claims_makes_no_breach_late(app: App, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sla, "BATCH", 2)
+    ada, expire_due = cases.person(app, "Ada"), ownership.expire_due
+    for _ in range(6):
+        verbs.claim(app, ada, cases.case(app, ada, sla_due_at=clock.now + timedelta(days=1)).id)
+    clock.forward(minutes=30)
+    cases.case(app, ada, sla_due_at=clock.now + timedelta(minutes=1))
+
+    def expire_slowly(unit: Unit, limit: int) -> int:
+        clock.forward(minutes=1)
+        return expire_due(unit, limit)
+
+    monkeypatch.setattr(ownership, "expire_due", expire_slowly)
+    sla.sweep(app)
+    with app.view() as view:
+        entries = [entry.row.event for entry in audit.search(view, limit=200).items]
+    happened = [event for event in reversed(entries) if event in {"handoff.claim_expired", "sla.breached"}]
+    assert happened.index("sla.breached") == 4
+    assert len(happened) == 7

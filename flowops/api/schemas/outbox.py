@@ -64,6 +64,7 @@ class JobHistory(Job):
 
 
 class Retried(Answer):
-    """How many dead jobs are tried again."""
+    """How many dead jobs are tried again, and how many are left for another call."""
 
     count: int
+    left: int

@@ -120,3 +120,12 @@ class MailRead(Event):
 
     name: ClassVar[str] = "mail.read"
     key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseMigrated(Event):
+    """The database was created, or brought from one revision to another."""
+
+    name: ClassVar[str] = "database.migrated"
+    before: str | None
+    after: str

@@ -19,12 +19,23 @@ class Handoff(Base):
     __tablename__ = "handoffs"
     __table_args__ = (
         Index("ix_handoffs_customer_created", "customer_id", "created_at"),
+        # The orders of all cases, and below of the open ones.
+        Index("ix_handoffs_due", "due_rank", "sla_due_at", "number"),
+        Index("ix_handoffs_turn", "turn", "due_rank", "sla_due_at", "number"),
+        Index("ix_handoffs_risk", "risk", "due_rank", "sla_due_at", "number"),
         *(
             Index(name, *columns.split(), postgresql_where=text(where), sqlite_where=text(where))
             for name, columns, where in (
-                # The orders of open cases. SQLite would rather sort what an index of all queues or of no owner finds.
+                # SQLite would rather sort what an index of all queues or of no owner finds.
                 ("ix_handoffs_open_due", "due_rank sla_due_at number", "resolved_at IS NULL"),
                 ("ix_handoffs_open_turn", "turn due_rank sla_due_at number", "resolved_at IS NULL"),
+                ("ix_handoffs_open_risk", "risk due_rank sla_due_at number", "resolved_at IS NULL"),
+                # What can be taken next, queue by queue; nobody else asks for cases that were not claimed at a time.
+                (
+                    "ix_handoffs_free",
+                    "queue turn due_rank sla_due_at number",
+                    "claimed_at IS NULL AND resolved_at IS NULL",
+                ),
                 ("ix_handoffs_claimed_by", "claimed_by", "claimed_by IS NOT NULL"),
                 # What the sweeps look for: small, because what is over is not in them.
                 ("ix_handoffs_to_breach", "sla_due_at", "sla_breached_at IS NULL AND resolved_at IS NULL"),
@@ -78,8 +89,9 @@ class Handoff(Base):
             " - CASE WHEN sla_breached_at IS NULL THEN 0 ELSE 1 END"
         )
     )
+    # The riskiest first, for the order alone.
     risk: Mapped[int] = mapped_column(
-        Computed("CASE risk_level WHEN 'high' THEN 3 WHEN 'medium' THEN 2 WHEN 'low' THEN 1 ELSE 0 END")
+        Computed("CASE risk_level WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END")
     )
     # What has no deadline comes after what has one, and what is resolved last: its clock has stopped. (SQLite does not
     # read "nulls last" from an index of several columns.)
@@ -120,7 +132,11 @@ class SlaMark(Base):
     """What happened to a clock of a case; together they explain its deadline."""
 
     __tablename__ = "sla_marks"
-    __table_args__ = (Index("ix_sla_marks_kind_clock", "kind", "clock", "priority"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        Index("ix_sla_marks_kind_clock", "kind", "clock", "priority"),
+        Index("ix_sla_marks_at", "at", "handoff_id"),
+        {"sqlite_autoincrement": True},
+    )
 
     position: Mapped[int] = mapped_column(Serial, Identity(start=1), primary_key=True)
     handoff_id: Mapped[str] = mapped_column(ForeignKey("handoffs.id"), index=True)
@@ -193,6 +209,10 @@ class Artifact(Base):
         Index(
             "ix_artifacts_counted", "kind", "generator", "status", "latency_ms", "input_tokens", "output_tokens"
         ),
+        Index(
+            "ix_artifacts_lately",
+            "created_at", "handoff_id", "kind", "status", "latency_ms", "input_tokens", "output_tokens",
+        ),
     )  # fmt: skip
     prefix = "art"
 
@@ -243,6 +263,7 @@ class Effect(Base):
     __table_args__ = (
         Index("ix_effects_status_created", "status", "created_at"),
         Index("ix_effects_status_expires", "status", "expires_at"),
+        Index("ix_effects_created_at", "created_at"),
     )
     prefix = "eff"
 

@@ -45,7 +45,11 @@ class FinishedJob(Base):
     """A job that was done or discarded, out of the way of those that wait."""
 
     __tablename__ = "finished_jobs"
-    __table_args__ = (Index("ix_finished_jobs_topic_finished", "topic", "finished_at"), BOOKKEEPING)
+    __table_args__ = (
+        Index("ix_finished_jobs_topic_finished", "topic", "finished_at"),
+        Index("ix_finished_jobs_topic_status", "topic", "status"),
+        BOOKKEEPING,
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     topic: Mapped[str]
@@ -62,7 +66,11 @@ class JobAttempt(Base):
     """One try at a job, kept with its error; `outcome` is empty while it runs."""
 
     __tablename__ = "job_attempts"
-    __table_args__ = BOOKKEEPING
+    __table_args__ = (
+        Index("ix_job_attempts_outcome_finished", "outcome", "finished_at"),
+        Index("ix_job_attempts_topic_outcome", "topic", "outcome"),
+        BOOKKEEPING,
+    )
 
     job_id: Mapped[str] = mapped_column(primary_key=True)
     claim_token: Mapped[int] = mapped_column(primary_key=True)

@@ -3,10 +3,12 @@
 import sqlalchemy as sa
 from alembic import op
 
+from flowops.storage import migrations
 from flowops.storage.types import Json, UtcTime
 
 revision = "0001"
 down_revision = None
+downgrade = migrations.refuse
 
 SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 

@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from alembic import op
 
+from flowops.storage import migrations
 from flowops.storage.types import UtcTime
 
 revision = "0003"
 down_revision = "0002"
+downgrade = migrations.refuse
 
 # Every unique key of each table: SQLite's REPLACE deletes the row that has one of them, and fires no DELETE trigger.
 FROZEN = {

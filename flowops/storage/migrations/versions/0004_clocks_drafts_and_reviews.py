@@ -3,10 +3,12 @@
 import sqlalchemy as sa
 from alembic import op
 
+from flowops.storage import migrations
 from flowops.storage.types import Json, UtcTime
 
 revision = "0004"
 down_revision = "0003"
+downgrade = migrations.refuse
 
 PARTIAL = {
     "ix_handoffs_to_breach": ("sla_due_at", "sla_breached_at IS NULL AND resolved_at IS NULL"),
@@ -17,7 +19,7 @@ PARTIAL = {
 COMPUTED = {
     "urgency": "CASE priority WHEN 'urgent' THEN 3 WHEN 'high' THEN 2 WHEN 'medium' THEN 1 ELSE 0 END"
     " + CASE WHEN sla_breached_at IS NULL THEN 0 ELSE 1 END",
-    "risk": "CASE risk_level WHEN 'high' THEN 3 WHEN 'medium' THEN 2 WHEN 'low' THEN 1 ELSE 0 END",
+    "risk": "CASE risk_level WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END",
 }
 
 
@@ -54,6 +56,16 @@ def upgrade() -> None:
         "INSERT INTO sla_marks (handoff_id, at, kind, clock, priority, due_at) "
         "SELECT id, sla_started_at, 'started', sla_clock, priority, sla_due_at FROM handoffs "
         "WHERE sla_clock IS NOT NULL ORDER BY number"
+    )
+    # Nobody marked a breach until now: whoever was resolved late would count as a kept promise.
+    op.execute(
+        "UPDATE handoffs SET sla_breached_at = sla_due_at "
+        "WHERE sla_clock IS NOT NULL AND sla_breached_at IS NULL AND resolved_at > sla_due_at"
+    )
+    op.execute(
+        "INSERT INTO sla_marks (handoff_id, at, kind, clock, priority, due_at) "
+        "SELECT id, sla_breached_at, 'breached', sla_clock, priority, sla_due_at FROM handoffs "
+        "WHERE sla_clock IS NOT NULL AND sla_breached_at IS NOT NULL ORDER BY number"
     )
     op.execute(
         "INSERT INTO sla_marks (handoff_id, at, kind, clock, priority, due_at) "

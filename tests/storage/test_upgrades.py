@@ -1,0 +1,152 @@
+"""An upgrade keeps what an older version wrote, and there is no way back but a backup."""
+
+import uuid
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import func, inspect, select, text
+
+from flowops.domain.access import SYSTEM
+from flowops.domain.sla import Kind
+from flowops.queries import figures, handoffs, spans
+from flowops.storage import migrate, tables
+from flowops.storage.engine import Database
+from flowops.storage.unit import open_view
+from tests import postgres
+from tests.conftest import NOW, Clock
+
+HOUR = timedelta(hours=1)
+# Status, since when it is claimed, when it was resolved, and when it was due, in hours from NOW.
+CASES: dict[str, tuple[str, float | None, float | None, float | None]] = {
+    "in time": ("resolved", -5, -4, -3),
+    "late": ("resolved", -5, -2, -3),
+    "claimed": ("claimed", -1, None, 2),
+    "pending": ("pending", None, None, 1),
+    "no promise": ("resolved", -5, -4, None),
+}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Database]:
+    """An empty database of each kind."""
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    if request.param == "postgresql":
+        server: postgres.Server = request.getfixturevalue("server")
+        url = server.create_database(f"old_{uuid.uuid4().hex[:12]}")
+    database = Database(url, clock)
+    yield database
+    database.engine.dispose()
+
+
+def move(database: Database, how: str, revision: str) -> None:
+    """Upgrade or downgrade to a revision, as `migrate` does."""
+    config = Config()
+    config.set_main_option("script_location", "flowops.storage:migrations")
+    config.set_main_option("path_separator", "os")
+    with database.writing() as connection:
+        config.attributes["connection"] = connection
+        getattr(command, how)(config, revision)
+
+
+def moment(hours: float | None) -> str | None:
+    return None if hours is None else (NOW + hours * HOUR).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def fill(database: Database) -> None:
+    """Write what version 0003 could write."""
+    at = f"'{moment(-6)}'"
+    statements = [
+        f"INSERT INTO users (id, kind, name, role, created_at) VALUES ('usr_1', 'person', 'Ada', 'operator', {at})",
+        "INSERT INTO customers (id, source, external_id, created_at, updated_at) "
+        f"VALUES ('cus_1', 's', 'c', {at}, {at})",
+        f"INSERT INTO policy_versions (version, source, created_at) VALUES ('sha256:0', 'x', {at})",
+        "INSERT INTO decisions (id, stage, subject_id, facts, verdict, outcome, rule, policy_version, created_at) "
+        f"VALUES ('dec_1', 'intake', 'req_1', '{{}}', '{{}}', 'review', 'default', 'sha256:0', {at})",
+        "INSERT INTO requests (id, endpoint, mode, channel, queue, subject, customer_id, facts, escalate, meta, "
+        "outcome, decision_id, created_at) VALUES ('req_1', 'requests', 'live', 'chat', 'default', '', 'cus_1', "
+        f"'[]', false, '{{}}', 'handed_off', 'dec_1', {at})",
+        "INSERT INTO audit_entries (id, at, event, actor_kind, data) "
+        f"VALUES ('aud_1', {at}, 'queue.added', 'system', '{{}}')",
+    ]
+    with database.writing() as connection:
+        for statement in statements:
+            connection.execute(text(statement.replace(":0", "\\:0")))
+        for title, (status, claimed, resolved, due) in CASES.items():
+            values = {
+                "id": f"hnd_{title.replace(' ', '')}",
+                "title": title,
+                "status": status,
+                "claimed_by": None if claimed is None else "usr_1",
+                "claimed_at": moment(claimed),
+                "resolved_at": moment(resolved),
+                "resolved_by": None if resolved is None else "usr_1",
+                "sla_policy": None if due is None else "default",
+                "sla_clock": None if due is None else "resolution",
+                "sla_started_at": None if due is None else moment(-6),
+                "sla_due_at": moment(due),
+            }
+            names = ", ".join(values)
+            connection.execute(
+                text(
+                    "INSERT INTO handoffs (version, request_id, customer_id, queue, channel, priority, reason, issues, "
+                    f"tier, created_at, updated_at, {names}) VALUES (1, 'req_1', 'cus_1', 'default', 'chat', 'low', "
+                    f"'other', '[]', 'operator', {at}, {at}, {', '.join(f':{name}' for name in values)})"
+                ),
+                values,
+            )
+
+
+def rows(database: Database) -> dict[str, int]:
+    """How many rows each table has."""
+    with database.reading() as connection:
+        names = inspect(connection).get_table_names()
+        return {name: connection.scalar(select(func.count()).select_from(text(name))) or 0 for name in names}
+
+
+def test_an_upgrade_loses_nothing_and_a_late_resolution_was_a_broken_promise(empty: Database) -> None:
+    move(empty, "upgrade", "0003")
+    fill(empty)
+    before = rows(empty)
+    assert migrate.upgrade(empty, SYSTEM) == ("0003", migrate.newest())
+    after = rows(empty)
+    kept = {name: count for name, count in after.items() if name in before} | {"audit_entries": 1}
+    assert kept == before
+    assert after["audit_entries"] == 2, "the upgrade itself is recorded"
+    with open_view(empty, SYSTEM) as view:
+        found = {listed.handoff.title: listed for listed in handoffs.search(view).items}
+        mark = tables.SlaMark
+        marks: dict[str, list[tuple[Kind, datetime]]] = {}
+        for id, kind, at in view.session.execute(select(mark.handoff_id, mark.kind, mark.at).order_by(mark.position)):
+            marks.setdefault(id, []).append((kind, at))
+        decided = figures.promises(view, spans.last(view, spans.Range.DAY))
+    assert {title: listed.handoff.status.value for title, listed in found.items()} == {
+        title: status for title, (status, *_) in CASES.items()
+    }
+    began = (Kind.STARTED, NOW - 6 * HOUR)
+    assert marks == {
+        "hnd_intime": [began, (Kind.STOPPED, NOW - 4 * HOUR)],
+        "hnd_late": [began, (Kind.BREACHED, NOW - 3 * HOUR), (Kind.STOPPED, NOW - 2 * HOUR)],
+        "hnd_claimed": [began],
+        "hnd_pending": [began],
+    }
+    assert found["late"].handoff.sla_breached_at == NOW - 3 * HOUR
+    assert found["in time"].handoff.sla_breached_at is None
+    assert (decided.kept, decided.broken) == (1, 1)
+
+
+def test_there_is_no_way_back_but_a_backup(database: Database) -> None:
+    with pytest.raises(CommandError, match="restore the backup"):
+        move(database, "downgrade", "-1")
+    assert migrate.current(database) == migrate.newest()
+    config = Config()
+    config.set_main_option("script_location", "flowops.storage:migrations")
+    config.set_main_option("path_separator", "os")
+    for revision in ScriptDirectory.from_config(config).walk_revisions():
+        with pytest.raises(CommandError, match="restore the backup"):
+            revision.module.downgrade()
