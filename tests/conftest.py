@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from sqlalchemy import Connection, Engine, event
 
 from flowops import app as application
 from flowops import settings as configuration
@@ -21,6 +22,16 @@ hypothesis.settings.register_profile("flowops", deadline=None, derandomize="CI" 
 hypothesis.settings.load_profile("flowops")
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+_FIRST: dict[str, Engine] = {}
+
+
+@event.listens_for(Engine, "engine_connect")
+def _share(connection: Connection) -> None:
+    """Let the engines of this process share what they compiled: each test has one of its own, and to compile the
+    statements anew would take longer than most tests."""
+    first = _FIRST.setdefault(connection.dialect.name, connection.engine)
+    connection.dialect = connection.engine.dialect = first.dialect
+    connection.engine._compiled_cache = first._compiled_cache
 
 
 class Clock:

@@ -177,7 +177,7 @@ def test_a_number_that_was_rolled_back_is_forgotten_once_nobody_can_have_it(app:
     noted = events.NoteAdded(handoff_id=case.id, note_id="not_1")
     with pytest.raises(RuntimeError), app.unit(SYSTEM) as unit:
         unit.record(noted)
-        unit.session.flush()
+        unit.write()
         raise RuntimeError
     record(app, noted)
     found = look(app, began)
