@@ -15,7 +15,7 @@ import typer
 from flowops import errors
 from flowops.actions import operators
 from flowops.app import App
-from flowops.cli import terminal
+from flowops.cli import database, terminal
 from flowops.domain.access import Role
 from flowops.queries import operators as people
 from flowops.settings import Settings
@@ -40,7 +40,7 @@ def up() -> None:
     settings, listener = listen(terminal.read_settings())
     with listener, terminal.built(settings) as app:
         if settings.is_sqlite:
-            app.migrate(terminal.operator())
+            database.prepare(app)
         app.check()
         told = heed()
         greet(app)

@@ -37,6 +37,18 @@ def test_an_empty_database_is_created_once_and_named_by_others_before(flowops: F
     ]
 
 
+@pytest.mark.parametrize("real", [False, True])
+def test_a_new_database_begins_with_the_sandboxs_customers_where_there_are_no_real_ones(
+    flowops: Flowops, environment: Path, monkeypatch: pytest.MonkeyPatch, real: bool
+) -> None:
+    monkeypatch.setenv("FLOWOPS_DATABASE_URL", f"sqlite:///{environment / 'new.db'}")
+    for name in ("ACCOUNTS", "BILLING") if real else ():
+        monkeypatch.setenv(f"FLOWOPS_{name}_URL", "https://records.example.com")
+    assert flowops("migrate").code == 0
+    with terminal.opened() as app:
+        assert (app.sandbox.account("cust_123") is None) is real
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
