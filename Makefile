@@ -24,8 +24,8 @@ demo: $(READY)  ## seed a scratch database, start everything and print a sign-in
 
 test: check  ## check, then every test on SQLite, PostgreSQL and Chromium, and the endpoints' against `flowops up`
 	@chromium=$$($(BIN)/python tools/find_chromium.py) && \
-		FLOWOPS_CHROMIUM="$$chromium" $(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder $(LONGEST) flowops tests
-	@$(BIN)/pytest -n 3 tests/api --live -k "not postgresql"
+		FLOWOPS_CHROMIUM="$$chromium" $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder $(LONGEST) flowops tests
+	@$(BIN)/pytest -n 2 tests/api --live -k "not postgresql"
 
 prove: $(READY)  ## the long runs of the promises, with their figures
 	@$(BIN)/python -m tests.prove.deadlines

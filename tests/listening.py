@@ -43,6 +43,10 @@ class Listener:
         wanted = self.raw.count(BEAT) + count
         self._wait(lambda: self.raw.count(BEAT) >= wanted)
 
+    def wait_for_first_beat(self) -> None:
+        """Go on once it is known what the reader has seen; the beat may have come already."""
+        self._wait(lambda: BEAT in self.raw)
+
     def wait_for_end(self) -> None:
         """Go on once the server has ended the stream."""
         self._wait(lambda: self.has_ended)
@@ -84,7 +88,7 @@ def listening(client: httpx.Client, path: str = "/events", **headers: str) -> It
         listener = Listener(answer)
         thread = threading.Thread(target=listener.listen, daemon=True)
         thread.start()
-        listener.wait_for_beats(1)  # sent once it is known what its reader has seen
+        listener.wait_for_first_beat()
         yield listener
         if not listener.has_ended:
             answer.extensions["network_stream"].get_extra_info("socket").shutdown(2)
