@@ -161,7 +161,7 @@ def process(database_url: str, folder: Path) -> Iterator[Api]:
     try:
         while not (address := re.search(r"http://\S+(?=\s)", said.read_text())):
             assert running.is_alive(), f"flowops up said {said.read_text()!r} and:\n{log.read_text()}"
-            time.sleep(0.01)
+            time.sleep(0.01)  # a file tells nobody that it grew
         with client(address[0]) as calling:
             while calling.get("/readyz").status_code != 200:
                 assert running.is_alive(), log.read_text()

@@ -34,7 +34,8 @@ def _survives(unit: Unit, work: Callable[[], object], id: str | None = None) -> 
             work()
     except (OperationalError, InterfaceError):
         raise
-    except Exception as error:  # whatever is wrong with one row, the others are not to wait for it
+    except Exception as error:
+        # Whatever is wrong with one row, promises to everybody else are not to be broken over it.
         if id is not None:
             log.warning("left undone", id=id, error=str(error), exc_info=True)
         return False

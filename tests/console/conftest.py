@@ -45,3 +45,15 @@ def sign_in(app: App, open_client: Callable[[], httpx.Client]) -> Callable[..., 
         return visitor.signed_in(app, open_client(), name, role, queues)
 
     return make
+
+
+@pytest.fixture
+def ada(sign_in: Callable[..., Visitor]) -> Visitor:
+    """An operator, signed in."""
+    return sign_in("Ada Byron")
+
+
+@pytest.fixture
+def sue(sign_in: Callable[..., Visitor]) -> Visitor:
+    """A supervisor, signed in."""
+    return sign_in("Sue Park", Role.SUPERVISOR)

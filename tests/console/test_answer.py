@@ -11,7 +11,7 @@ from flowops.actions import artifacts as actions
 from flowops.ai import context, generator
 from flowops.app import App
 from flowops.domain import artifacts as kinds
-from flowops.domain.access import ASSISTANT, SYSTEM, Role
+from flowops.domain.access import ASSISTANT, SYSTEM
 from flowops.queries import artifacts, drafts
 from flowops.queries import effects as proposals
 from flowops.queries import handoffs as known
@@ -24,16 +24,6 @@ from tests.console.visitor import Visitor
 SignIn = Callable[..., Visitor]
 KEPT = "Your text is kept."
 TO_COPY = "Copy your text before you leave this page:"
-
-
-@pytest.fixture
-def ada(sign_in: SignIn) -> Visitor:
-    return sign_in("Ada Byron")
-
-
-@pytest.fixture
-def sue(sign_in: SignIn) -> Visitor:
-    return sign_in("Sue Park", Role.SUPERVISOR)
 
 
 @pytest.fixture

@@ -19,16 +19,6 @@ SignIn = Callable[..., Visitor]
 
 
 @pytest.fixture
-def ada(sign_in: SignIn) -> Visitor:
-    return sign_in("Ada Byron")
-
-
-@pytest.fixture
-def sue(sign_in: SignIn) -> Visitor:
-    return sign_in("Sue Park", Role.SUPERVISOR)
-
-
-@pytest.fixture
 def mine(app: App, ada: Visitor) -> tables.Handoff:
     """A case that Ada owns, of a customer whom the records know, and who wrote nothing."""
     handoff = cases.case(app, world.service(app), customer_id="cust_132", title="Charged twice", messages=())
