@@ -18,7 +18,7 @@ PEERS := UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=.venv \
 	$(BIN)/uv sync --quiet --frozen --all-extras --inexact --group bench --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test prove bench-outbox check format screenshots clean
+.PHONY: help demo test prove bench-outbox bench-http check format screenshots clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ prove: $(READY)  ## the long runs of the promises, with their figures
 bench-outbox: $(READY)  ## how fast jobs are delivered, beside other queues and the least that is possible
 	@$(PEERS)
 	@$(BIN)/python -m benchmarks.outbox $(BENCH)
+
+bench-http: $(READY)  ## how fast cases come in over HTTP, beside the least that is possible
+	@$(BIN)/python -m benchmarks.http $(BENCH)
 
 check: $(READY)  ## format, lint, types and import contracts, without the tests
 	$(BIN)/ruff format --check .

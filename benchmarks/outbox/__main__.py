@@ -20,7 +20,7 @@ from benchmarks.outbox import summary as summaries
 from benchmarks.outbox.contestants import Entry
 
 WORKERS = (1, 2)
-SECONDS = 3.0  # that a drain should take: a slow contestant gets fewer jobs
+SECONDS = 2.0  # that a drain should take: a slow contestant gets fewer jobs
 FEWEST = 300  # jobs
 PICKED_UP = 100  # jobs a round whose latency is measured
 PER_SECOND = 25.0  # at which they come
