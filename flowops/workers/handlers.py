@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from flowops import errors
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 # became of an earlier call; the sandbox and mail servers give no HTTP status and mean what they say.
 _MEANT = {None, 400, 422}
 
+LIMIT = timedelta(minutes=3)  # every call of a gateway ends long before
+
 J = TypeVar("J", bound=jobs.Job)
 Settle = Callable[["Unit"], None]
 Fence = Callable[["Unit"], None]
@@ -33,14 +36,19 @@ class Handler(Generic[J]):
     """How one kind of job is done.
 
     `run` works with no transaction open. What it has to say to the database it returns as a function of the unit that
-    also finishes the job; that unit's actor is `actor`. A handler that must commit something before calls the fence in
-    that unit, as its last step. What a job leaves undone when it is buried, `give_up` says in the unit that buries it.
+    also finishes the job; that unit's actor is `actor`. With nothing to say it returns the receipt of the other side,
+    if there is one. A handler that must commit something before calls the fence in that unit, as its last step. What a
+    job leaves undone when it is buried, `give_up` says in the unit that buries it.
+
+    So many `threads` of a process run such jobs, and one that takes longer than `limit` has failed.
     """
 
     job: type[J]
     actor: access.Actor
-    run: Callable[[App, J, Fence], Settle | None]
+    run: Callable[[App, J, Fence], Settle | str | None]
     give_up: Callable[["Unit", J, str], None] | None = None
+    threads: int = 2
+    limit: timedelta = LIMIT
 
 
 def generate_artifact(app: App, job: jobs.GenerateArtifact, fence: Fence) -> Settle:
@@ -128,11 +136,11 @@ def _call(app: App, proposal: effect_queries.Proposal) -> Receipt:
 TABLE: dict[str, Handler[Any]] = {
     handler.job.topic: handler
     for handler in (
-        Handler(jobs.GenerateArtifact, access.ASSISTANT, generate_artifact),
+        Handler(jobs.GenerateArtifact, access.ASSISTANT, generate_artifact, limit=timedelta(minutes=15)),
         Handler(jobs.CopySignals, access.SYSTEM, copy_signals),
-        Handler(jobs.ExecuteEffect, access.SYSTEM, execute_effect, give_up_effect),
+        Handler(jobs.ExecuteEffect, access.SYSTEM, execute_effect, give_up_effect, threads=4),
         Handler(jobs.EscalateSla, access.SYSTEM, escalate_sla),
         Handler(jobs.NotifyOperator, access.SYSTEM, notify_operator),
-        Handler(jobs.SendMail, access.SYSTEM, send_mail),
+        Handler(jobs.SendMail, access.SYSTEM, send_mail, threads=4),
     )
 }
