@@ -37,9 +37,9 @@ def size(track: race.Track, most: int) -> int:
     while True:
         track.empty()
         rate = track.drain(1, jobs, lambda _: None).rate
-        if jobs / rate > SECONDS / 10 or jobs * 10 > most:
+        if jobs / rate > SECONDS / 2 or jobs == most:
             return max(FEWEST, min(most, int(rate * SECONDS)))
-        jobs *= 10
+        jobs = min(most, jobs * 4)
 
 
 def measure(track: race.Track, jobs: int, step: report.Step, what: str) -> dict[str, Any]:

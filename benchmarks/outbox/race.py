@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 import psycopg
@@ -47,6 +47,12 @@ class Drained:
     cpu: float  # seconds for 1,000 jobs
 
 
+class _Sample(NamedTuple):
+    at: float  # seconds of the clock
+    left: int  # jobs that are not settled
+    used: float  # CPU seconds
+
+
 class Track:
     """A contestant's own database, which `empty` makes as good as new."""
 
@@ -75,29 +81,32 @@ class Track:
 
     def drain(self, workers: int, jobs: int, watch: Callable[[int], None]) -> Drained:
         """Put a backlog there and have it drained; `watch` is told how many jobs ran."""
-        began = time.perf_counter()
         with self._contestant.producing(self._url) as enqueue:
-            for first in range(0, jobs, AT_ONCE):
-                enqueue([payload(number) for number in range(first, min(first + AT_ONCE, jobs))])
-        enqueue_rate = jobs / (time.perf_counter() - began)
+            began = time.perf_counter()
+            for begin in range(0, jobs, AT_ONCE):
+                enqueue([payload(number) for number in range(begin, min(begin + AT_ONCE, jobs))])
+            enqueue_rate = jobs / (time.perf_counter() - began)
         self._settle()
         with self._working(workers, jobs) as (tally, processes, start), self._looking() as left:
             start()
             deadline = time.monotonic() + PATIENCE
-            samples = []
+            samples = [self._sample(left, processes)]
             for part in MEASURED:
                 while (count := tally.count()) < jobs * part:
                     watch(count)
                     _check(deadline)
                     time.sleep(GLANCE)
-                samples.append((time.perf_counter(), left(), self._used(processes)))
+                samples.append(self._sample(left, processes))
             _wait(lambda: tally.count() >= jobs and left() == 0, deadline)
+            samples.append(self._sample(left, processes))
             watch(jobs)
             if tally.count() != jobs or 0 in tally.times():
                 raise Stuck(f"{self._entry}: of {jobs} jobs {tally.times().count(0)} did not run, {tally.count()} did")
-        (began, before, spent), (ended, after, spent_later) = samples
-        settled = before - after
-        rate, cpu = settled / (ended - began), (spent_later - spent) / settled * 1000
+        start_of_all, first, last, end_of_all = samples
+        if first.left == last.left:  # a small backlog, settled in one go
+            first, last = start_of_all, end_of_all
+        settled = first.left - last.left
+        rate, cpu = settled / (last.at - first.at), (last.used - first.used) / settled * 1000
         return Drained(workers, jobs, enqueue_rate, rate, cpu)
 
     def pick_up(self, jobs: int, rate: float, watch: Callable[[int], None]) -> list[float]:
@@ -134,6 +143,9 @@ class Track:
                 process.kill()
                 process.join()
             path.unlink()
+
+    def _sample(self, left: Callable[[], int], processes: list[psutil.Process]) -> _Sample:
+        return _Sample(time.perf_counter(), left(), self._used(processes))
 
     def _used(self, processes: list[psutil.Process]) -> float:
         """CPU seconds so far, of the workers and of the server with all processes it has or had."""
