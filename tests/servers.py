@@ -229,7 +229,7 @@ def http_provider(clock: Callable[[], datetime] | None = None, seeded_at: dateti
             server.shutdown()
             thread.join()
             server.server_close()
-            database.engine.dispose()
+            database.close()
 
 
 class MailServer(MessageHandler):
