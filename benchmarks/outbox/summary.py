@@ -43,7 +43,7 @@ def tables(made: Measured) -> list[Table]:
     for name, one in made["ratios"].items():
         drained = (f"{ratio:.3g}" for pair in zip(one["drained"], one["cpu"], strict=True) for ratio in pair)
         compared.add_row(name, f"{one['enqueued']:.3g}", *drained, f"{one['pickUpP50']:.3g}")
-    return [shown, compared]
+    return [shown, compared] if made["ratios"] else [shown]
 
 
 def _table(title: str, first: str, *columns: str) -> Table:
