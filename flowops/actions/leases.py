@@ -3,30 +3,34 @@
 Of the jobs of one key the earliest that lives is the only one that may run. The others are set apart when a claim comes
 upon them, so that a heap of them is passed over once and not by every claim; whoever takes a job of their key away
 lets the next of them in (`let_in`).
+
+The statements are built once and run many times a second: building one takes longer than running it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Select,
-    String,
     Table,
     and_,
     bindparam,
     case,
     delete,
     func,
+    literal,
     or_,
     select,
     union_all,
     update,
 )
-from sqlalchemy import literal as value
 from sqlalchemy.exc import IntegrityError
 
+from flowops import errors
 from flowops.domain import jobs
 from flowops.storage import tables
 from flowops.storage.types import is_one_of
@@ -36,21 +40,22 @@ SET_APART = 1000  # jobs in one statement
 ROUNDS = 10  # of setting jobs apart in one claim
 LOST = "the worker was lost"
 FORGET_WORKERS = timedelta(days=1)  # a process that was killed leaves its heartbeat behind
+EVER = datetime(1, 1, 1, tzinfo=UTC)
 
 _JOBS = cast(Table, tables.Job.__table__)
-_JOB, _OTHER = _JOBS.c, _JOBS.alias("other").c
-_STATUS, _WAITS = tables.Job.status.type, tables.Job.waits.type
+_JOB, _OTHER, _HEAD = _JOBS.c, _JOBS.alias("other").c, _JOBS.alias("head").c
 
 
-def _word(name: str, value: Any, type_: Any) -> ColumnElement[Any]:
+def _word(name: str, column: Any, value: Any) -> ColumnElement[Any]:
     """Written into the statement and not bound to it, or the planner could not use the partial indexes."""
-    return bindparam(name, value, type_, literal_execute=True)
+    return bindparam(name, value, column.type, literal_execute=True)
 
 
-PENDING = _word("pending", jobs.Status.PENDING, _STATUS)
-PROCESSING = _word("processing", jobs.Status.PROCESSING, _STATUS)
-_KEY = _word("by_key", jobs.Waits.KEY, _WAITS)
-_ALONE = _word("alone", jobs.Waits.ALONE, _WAITS)
+_PENDING = _word("pending", _JOB.status, jobs.Status.PENDING)
+_PROCESSING = _word("processing", _JOB.status, jobs.Status.PROCESSING)
+_KEY = _word("by_key", _JOB.waits, jobs.Waits.KEY)
+_ALONE = _word("alone", _JOB.waits, jobs.Waits.ALONE)
+_NOW = bindparam("now", type_=_JOB.run_at.type)
 
 
 class Claimed(NamedTuple):
@@ -69,68 +74,53 @@ class Claimed(NamedTuple):
 
 _SHOWN = [_JOB[name] for name in Claimed._fields]
 
-
-def is_held(claim_token: int, *seqs: int) -> ColumnElement[bool]:
-    """Is this claim of the job still the one that counts? Whatever its holder does to the job says so."""
-    return and_(is_one_of(_JOB.seq, seqs), _JOB.claim_token == claim_token, _JOB.status == PROCESSING)
+# Is this claim of these jobs still the one that counts? Whatever its holder does to them says so (`holding`).
+IS_HELD = and_(is_one_of(_JOB.seq, "held"), _JOB.claim_token == bindparam("token"), _JOB.status == _PROCESSING)
 
 
-def topics_due(view: View, since: Mapping[str, datetime | None]) -> list[str]:
-    """Of these topics those with a job to claim, due `since` then at the earliest (None: since ever)."""
-    asked = [
-        select(value(topic, String())).where(select(_JOB.seq).where(*_due(view.now, topic, at)).exists())
-        for topic, at in since.items()
-    ]
-    return list(view.session.scalars(union_all(*asked))) if asked else []
+def holding(*claimed: Claimed) -> dict[str, Any]:
+    """What `IS_HELD` asks for: jobs that were claimed equally often."""
+    return {"held": [job.seq for job in claimed], "token": claimed[0].claim_token}
+
+
+def topics_due(view: View, topics: Iterable[str], since: datetime = EVER) -> list[str]:
+    """Of these topics those with a job to claim that became due since then."""
+    asked = tuple(topics)
+    return list(view.execute(_due_of(asked), now=view.now, since=since).scalars()) if asked else []
 
 
 def topics(view: View) -> list[str]:
     """Every topic of which a job waits to be claimed, found by its index however many wait."""
-    first = select(func.min(_JOB.topic).label("topic")).where(_is_free()).cte("topics", recursive=True)
-    after = (
-        select(func.min(_JOB.topic)).where(_is_free(), _JOB.topic > first.c.topic).correlate(first).scalar_subquery()
-    )
-    found = first.union_all(select(after).select_from(first).where(first.c.topic.is_not(None)))
-    return list(view.session.scalars(select(found.c.topic).where(found.c.topic.is_not(None))))
+    return list(view.execute(_TOPICS).scalars())
 
 
-def claim(
-    unit: Unit, worker: str, topic: str, limit: int, lease: timedelta, since: datetime | None = None
-) -> list[Claimed]:
+def claim(unit: Unit, worker: str, topic: str, limit: int, lease: timedelta, since: datetime = EVER) -> list[Claimed]:
     """Take the due jobs of a topic that have waited longest, for the length of a lease.
 
-    With `since` it does not look at what became due before: in a long transaction of somebody else PostgreSQL must keep
+    What became due before `since` is not looked at: during a long transaction of somebody else PostgreSQL must keep
     what was claimed meanwhile, and would go through all of it. A job waits for every earlier one of its key that is not
-    dead, also for one that is not due yet. When another worker took a job of the same key in the same moment, nothing
-    is claimed: the next call sees what it took.
+    dead, also for one that is not due yet. Raises Unavailable, and the unit is to be given up, when another worker took
+    a job of the same key in the same moment.
     """
-    due = select(_JOB.seq, _JOB.key).where(*_due(unit.now, topic, since)).order_by(_JOB.run_at, _JOB.seq)
     claimed: list[Claimed] = []
-    try:
-        with unit.savepoint():
-            for _ in range(ROUNDS):
-                claimed += _take(unit, due.limit(limit - len(claimed)), worker, lease)
-                if len(claimed) == limit or not _set_apart(unit, topic):
-                    break
-    except IntegrityError:  # uq_jobs_running_key
-        return []
+    for _ in range(ROUNDS):
+        found, due = _take(unit, _TAKE, worker, lease, of=topic, since=since, limit=limit - len(claimed))
+        claimed += found
+        if len(claimed) == limit or due == len(found) > 0:
+            break
+        if not unit.execute(_SET_APART, of=topic, now=unit.now, since=since, limit=SET_APART).all():
+            break
     return sorted(claimed)
 
 
 def claim_alone(unit: Unit, worker: str, lease: timedelta) -> list[Claimed]:
-    """Take the one job that has waited longest of those that are to run with nothing beside them."""
-    due = select(_JOB.seq, _JOB.key).where(_JOB.status == PENDING, _JOB.waits == _ALONE, _JOB.run_at <= unit.now)
-    try:
-        with unit.savepoint():
-            return _take(unit, due.order_by(_JOB.run_at, _JOB.seq).limit(1), worker, lease)
-    except IntegrityError:
-        return []
+    """Take the job that has waited longest of those that are to run with nothing beside them; raises Unavailable."""
+    return _take(unit, _TAKE_ALONE, worker, lease)[0]
 
 
 def is_one_to_run_alone(view: View) -> bool:
     """Is there a due job that is to run with nothing beside it?"""
-    due = _JOB.status == PENDING, _JOB.waits == _ALONE, _JOB.run_at <= view.now
-    return bool(view.session.scalar(select(select(_JOB.seq).where(*due).exists())))
+    return view.execute(_DUE_ALONE, now=view.now).first() is not None
 
 
 def let_in(unit: Unit, keys: Iterable[str]) -> None:
@@ -138,15 +128,17 @@ def let_in(unit: Unit, keys: Iterable[str]) -> None:
 
     It becomes due now, behind what is due already.
     """
-    some_wait = select(_OTHER.seq).where(_OTHER.waits == _KEY).exists()  # most often nobody does, and that is all
-    first = select(func.min(_JOB.seq)).where(_JOB.waits == _KEY, is_one_of(_JOB.key, keys)).group_by(_JOB.key)
-    unit.session.execute(_admit(unit, some_wait, _JOB.seq.in_(first)))
+    unit.execute(_LET_IN, keys=list(keys), now=unit.now)
+
+
+def let_in_forgotten(unit: Unit) -> int:
+    """Let in what waits for nothing, as after a process of a version that did not know of it; how many."""
+    return len(unit.execute(_LET_IN_FORGOTTEN, now=unit.now).all())
 
 
 def beat(unit: Unit, worker: str, held: Iterable[int], lease: timedelta) -> None:
     """The worker lives: the jobs it holds get a new lease, except those that somebody else has by now."""
-    ours = update(tables.Job).where(is_one_of(_JOB.seq, held), _JOB.worker == worker, _JOB.status == PROCESSING)
-    unit.session.execute(ours.values(lease_until=unit.now + lease), execution_options={"synchronize_session": False})
+    unit.execute(_RENEW, held=list(held), by=worker, until=unit.now + lease)
     if heartbeat := unit.session.get(tables.Heartbeat, worker):
         heartbeat.seen_at = unit.now
     else:
@@ -166,9 +158,10 @@ def give_back(unit: Unit, claimed: Iterable[Claimed]) -> None:
 
 def put(unit: Unit, job: Claimed, status: jobs.Status, **values: Any) -> bool:
     """End a claim by giving the job another status; False, and nothing changed, when it is no longer ours."""
-    ours = update(_JOBS).where(is_held(job.claim_token, job.seq)).returning(_JOB.seq)
-    ended = {"status": status, "waits": None, "lease_until": None, "worker": None, "started_at": None}
-    return unit.session.scalar(ours.values(ended | values)) is not None
+    ended = {"status": status, "waits": None, "lease_until": None, "worker": None, "started_at": None} | values
+    return (
+        unit.execute(update(_JOBS).where(IS_HELD).values(ended).returning(_JOB.seq), **holding(job)).first() is not None
+    )
 
 
 def recover(unit: Unit) -> Sequence[Claimed]:
@@ -177,9 +170,7 @@ def recover(unit: Unit) -> Sequence[Claimed]:
     They queue behind what is due already. One that was lost before runs alone from now on: it may be the reason, and
     whatever runs beside it is lost with it. Jobs that somebody is settling in this moment are left alone.
     """
-    running = _JOB.status == PROCESSING, _JOB.key >= ""  # as the index of the running ones has them
-    expired = select(*_SHOWN).where(*running, _JOB.lease_until < unit.now).with_for_update(skip_locked=True)
-    found = [Claimed(*row) for row in unit.session.execute(expired)]
+    found = [Claimed._make(row) for row in unit.execute(_EXPIRED, now=unit.now)]
     spent = [job for job in found if jobs.schedule(job.topic).is_spent(job.claims)]
     for job in found:
         if job not in spent:
@@ -188,12 +179,6 @@ def recover(unit: Unit) -> Sequence[Claimed]:
             note(unit, job, jobs.AttemptOutcome.FENCED, LOST)
     unit.session.execute(delete(tables.Heartbeat).where(tables.Heartbeat.seen_at < unit.now - FORGET_WORKERS))
     return spent
-
-
-def let_in_forgotten(unit: Unit) -> int:
-    """Let in what waits for nothing, as after a process of a version that did not know of it; how many."""
-    first = select(func.min(_JOB.seq)).where(_JOB.waits == _KEY).group_by(_JOB.key)
-    return len(unit.session.scalars(_admit(unit, _JOB.seq.in_(first), ~_is_blocked(_JOB.key, _JOB.seq))).all())
 
 
 def note(unit: Unit, job: Claimed, outcome: jobs.AttemptOutcome, error: str) -> None:
@@ -211,13 +196,26 @@ def note(unit: Unit, job: Claimed, outcome: jobs.AttemptOutcome, error: str) -> 
     )
 
 
+def _take(unit: Unit, taking: Any, worker: str, lease: timedelta, **due: Any) -> tuple[list[Claimed], int]:
+    """Claim due jobs that nothing of their key blocks; gives them, and, if there are any, how many were looked at."""
+    mine = {"by": worker, "until": unit.now + lease, "now": unit.now}
+    try:
+        rows = unit.execute(taking, **mine, **due).all()
+    except IntegrityError as error:  # uq_jobs_running_key
+        reason = "another worker took a job of the same key in this moment"
+        raise errors.Unavailable(what="The outbox", reason=reason) from error
+    return [Claimed._make((*row[:-1], worker, unit.now)) for row in rows], rows[0][-1] if rows else 0
+
+
 def _is_free() -> ColumnElement[bool]:
-    return and_(_JOB.status == PENDING, _JOB.waits.is_(None))
+    return and_(_JOB.status == _PENDING, _JOB.waits.is_(None))
 
 
-def _due(now: datetime, topic: str, since: datetime | None) -> tuple[ColumnElement[bool], ...]:
-    due = _is_free(), _JOB.topic == topic, _JOB.run_at <= now
-    return due if since is None else (*due, _JOB.run_at >= since)
+def _due(topic: Any) -> Select[Any]:
+    """Due jobs of a topic, the one that has waited longest first."""
+    since = _JOB.run_at >= bindparam("since", type_=_JOB.run_at.type)
+    due = select(_JOB.seq, _JOB.key).where(_is_free(), _JOB.topic == topic, _JOB.run_at <= _NOW, since)
+    return due.order_by(_JOB.run_at, _JOB.seq)
 
 
 def _is_blocked(key: Any, seq: Any) -> ColumnElement[bool]:
@@ -226,50 +224,80 @@ def _is_blocked(key: Any, seq: Any) -> ColumnElement[bool]:
     Asked for each job by the index of keys. As an EXISTS it would be planned as a join, and now and then as one that
     reads the whole table for each job.
     """
-    before = and_(_OTHER.status == PENDING, _OTHER.seq < seq)
-    other = select(_OTHER.seq).where(_OTHER.key == key, or_(before, _OTHER.status == PROCESSING)).limit(1)
+    before = and_(_OTHER.status == _PENDING, _OTHER.seq < seq)
+    other = select(_OTHER.seq).where(_OTHER.key == key, or_(before, _OTHER.status == _PROCESSING)).limit(1)
     return other.scalar_subquery().is_not(None)
 
 
-def _take(unit: Unit, due: Select[Any], worker: str, lease: timedelta) -> list[Claimed]:
-    """Claim those of the due jobs that nothing of their key blocks."""
+def _taking(due: Select[Any]) -> Any:
     found = due.with_for_update(skip_locked=True).cte("due")
     free = select(found.c.seq).where(~_is_blocked(found.c.key, found.c.seq))
     values = {
         "status": jobs.Status.PROCESSING,
         "waits": None,
-        "worker": worker,
+        "worker": bindparam("by"),
         "claims": _JOB.claims + 1,
         "claim_token": _JOB.claim_token + 1,
-        "started_at": unit.now,
-        "lease_until": unit.now + lease,
+        "started_at": _NOW,
+        "lease_until": bindparam("until", type_=_JOB.run_at.type),
     }
-    claiming = update(_JOBS).where(_JOB.seq.in_(free)).values(values).returning(*_SHOWN[:-2])
-    return [Claimed._make((*row, worker, unit.now)) for row in unit.session.execute(claiming).all()]
+    looked_at = select(func.count()).select_from(found).scalar_subquery()
+    return update(_JOBS).where(_JOB.seq.in_(free)).values(values).returning(*_SHOWN[:-2], looked_at)
 
 
-def _set_apart(unit: Unit, topic: str) -> int:
-    """Have due jobs that wait for another of their key passed over from now on; how many.
+def _setting_apart() -> Any:
+    """On PostgreSQL both rows are locked, or the other might be taken away meanwhile, and nobody would let this one in.
 
-    On PostgreSQL both rows are locked, or the other might be taken away meanwhile, and nobody would let this one in.
     What is locked by somebody else is left for the next time.
     """
-    alive = _OTHER.status.in_([PENDING, PROCESSING])
-    head = _JOBS.alias("head").c
-    earliest = select(func.min(head.seq)).where(head.key == _JOB.key, head.status.in_([PENDING, PROCESSING]))
+    earliest = select(func.min(_HEAD.seq)).where(_HEAD.key == _JOB.key, _HEAD.status.in_([_PENDING, _PROCESSING]))
+    is_earliest = _OTHER.seq == earliest.correlate(_JOBS).scalar_subquery()
     pairs = (
-        select(_JOB.seq)
-        .join_from(_JOBS, _OTHER.seq.table, _OTHER.seq == earliest.correlate(_JOBS).scalar_subquery())
-        .where(*_due(unit.now, topic, None), alive, _OTHER.seq < _JOB.seq)
-        .order_by(_JOB.run_at, _JOB.seq)
-        .limit(SET_APART)
+        _due(bindparam("of"))
+        .with_only_columns(_JOB.seq)
+        .join_from(_JOBS, _OTHER.seq.table, is_earliest)
+        .where(_OTHER.status.in_([_PENDING, _PROCESSING]), _OTHER.seq < _JOB.seq)
+        .limit(bindparam("limit"))
         .with_for_update(skip_locked=True)
         .cte("pairs")
     )
     waiting = update(_JOBS).where(_JOB.seq.in_(select(pairs.c.seq))).values(waits=jobs.Waits.KEY)
-    return len(unit.session.scalars(waiting.returning(_JOB.seq)).all())
+    return waiting.returning(_JOB.seq)
 
 
-def _admit(unit: Unit, *which: ColumnElement[bool]) -> Any:
-    due = case((_JOB.run_at < unit.now, unit.now), else_=_JOB.run_at)
+def _admitting(*which: ColumnElement[bool]) -> Any:
+    due = case((_JOB.run_at < _NOW, _NOW), else_=_JOB.run_at)
     return update(_JOBS).where(_JOB.waits == _KEY, *which).values(waits=None, run_at=due).returning(_JOB.seq)
+
+
+def _topics() -> Select[Any]:
+    first = select(func.min(_JOB.topic).label("topic")).where(_is_free()).cte("topics", recursive=True)
+    after = select(func.min(_JOB.topic)).where(_is_free(), _JOB.topic > first.c.topic).correlate(first)
+    found = first.union_all(select(after.scalar_subquery()).select_from(first).where(first.c.topic.is_not(None)))
+    return select(found.c.topic).where(found.c.topic.is_not(None))
+
+
+@cache
+def _due_of(topics: tuple[str, ...]) -> CompoundSelect[Any]:
+    asked = (select(literal(topic, _JOB.topic.type)).where(_due(topic).order_by(None).exists()) for topic in topics)
+    return union_all(*asked)
+
+
+_TOPICS = _topics()
+_TAKE = _taking(_due(bindparam("of")).limit(bindparam("limit")))
+_DUE_ALONE = (
+    select(_JOB.seq, _JOB.key).where(_JOB.status == _PENDING, _JOB.waits == _ALONE, _JOB.run_at <= _NOW).limit(1)
+)
+_TAKE_ALONE = _taking(_DUE_ALONE.order_by(_JOB.run_at, _JOB.seq))
+_SET_APART = _setting_apart()
+_FIRST = select(func.min(_JOB.seq)).where(_JOB.waits == _KEY).group_by(_JOB.key)
+_SOME_WAIT = select(_OTHER.seq).where(_OTHER.waits == _KEY).exists()  # most often nobody does, and that is all
+_LET_IN = _admitting(_SOME_WAIT, _JOB.seq.in_(_FIRST.where(is_one_of(_JOB.key, "keys"))))
+_LET_IN_FORGOTTEN = _admitting(_JOB.seq.in_(_FIRST), ~_is_blocked(_JOB.key, _JOB.seq))
+_RUNNING = and_(_JOB.status == _PROCESSING, _JOB.key >= "")  # as the index of the running ones has them
+_EXPIRED = select(*_SHOWN).where(_RUNNING, _JOB.lease_until < _NOW).with_for_update(skip_locked=True)
+_RENEW = (
+    update(_JOBS)
+    .where(is_one_of(_JOB.seq, "held"), _JOB.worker == bindparam("by"), _JOB.status == _PROCESSING)
+    .values(lease_until=bindparam("until", type_=_JOB.run_at.type))
+)

@@ -5,10 +5,11 @@ it later names both, so a worker that stalled and lost its job changes nothing (
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import ColumnElement, Select, bindparam, delete, select
 
 from flowops import errors
 from flowops.actions import execution, leases
@@ -17,14 +18,15 @@ from flowops.domain import events, jobs
 from flowops.storage import tables
 from flowops.storage.unit import Unit
 
+_HOLD = select(tables.Job.seq).where(leases.IS_HELD).with_for_update(of=tables.Job)
+_IS_IT = tables.Job.seq == bindparam("it")
 _FINISHED = (jobs.Status.DONE, jobs.Status.DISCARDED)
 AT_ONCE = 1000  # dead jobs that are retried, or finished ones that are pruned, in one unit
 
 
 def hold(unit: Unit, job: Claimed) -> None:
     """Make sure the job is still ours until this unit ends; raises Fenced when it is not."""
-    ours = select(tables.Job.id).where(leases.is_held(job.claim_token, job.seq)).with_for_update(of=tables.Job)
-    if unit.session.scalar(ours) is None:
+    if unit.execute(_HOLD, **leases.holding(job)).first() is None:
         raise errors.Fenced(id=job.id)
 
 
@@ -40,11 +42,8 @@ def finish_all(unit: Unit, done: Iterable[tuple[Claimed, str | None]]) -> list[C
     for job, receipt in done:
         alike[job.claim_token, receipt].append(job)
     fenced: list[Claimed] = []
-    for (claim_token, receipt), held in alike.items():
-        ours = leases.is_held(claim_token, *(job.seq for job in held))
-        moved = unit.move(
-            tables.Job, tables.FinishedJob, ours, status=jobs.Status.DONE, receipt=receipt, finished_at=unit.now
-        )
+    for (_, receipt), held in alike.items():
+        moved = _leave(unit, leases.IS_HELD, leases.holding(*held), jobs.Status.DONE, receipt)
         leases.let_in(unit, [job.key for job in held if job.id in moved])
         fenced += [job for job in held if job.id not in moved]
     return fenced
@@ -94,14 +93,7 @@ def discard(unit: Unit, job_id: str, reason: str) -> None:
     job = _dead(unit, job_id)
     if job.topic == jobs.ExecuteEffect.topic and "effect_id" in job.payload:
         execution.abandon(unit, job.payload["effect_id"], reason)
-    unit.move(
-        tables.Job,
-        tables.FinishedJob,
-        tables.Job.seq == job.seq,
-        status=jobs.Status.DISCARDED,
-        receipt=None,
-        finished_at=unit.now,
-    )
+    _leave(unit, _IS_IT, {"it": job.seq}, jobs.Status.DISCARDED)
     unit.record(events.JobDiscarded(job_id=job.id, topic=job.topic, reason=reason))
 
 
@@ -124,6 +116,18 @@ def prune(unit: Unit, before: datetime) -> int:
             unit.session.add(tables.PrunedAttempts(topic=key[0], outcome=key[1], count=number))
     unit.session.execute(delete(row).where(row.id.in_([id for id, _, _ in found])))
     return len(found)
+
+
+def _leave(
+    unit: Unit,
+    which: ColumnElement[bool],
+    given: Mapping[str, Any],
+    status: jobs.Status,
+    receipt: str | None = None,
+) -> frozenset[str]:
+    """Take jobs out of the hot table; gives the ids of those that were still there to take."""
+    ended = {"status": status, "receipt": receipt, "finished_at": unit.now}
+    return unit.move(tables.Job, tables.FinishedJob, which, given, **ended)
 
 
 def _dead(unit: Unit, job_id: str) -> tables.Job:

@@ -21,7 +21,7 @@ class Schedule:
         (Brooker, "Exponential Backoff And Jitter", AWS 2015). What the other side asked for is a lower bound.
 
         >>> USUAL.wait(1, 0.5), USUAL.wait(3, 0.5)
-        (datetime.timedelta(seconds=5), datetime.timedelta(seconds=125))
+        (datetime.timedelta(seconds=5), datetime.timedelta(seconds=120))
         >>> USUAL.wait(1, 0.5, retry_after=timedelta(seconds=30))
         datetime.timedelta(seconds=35)
         """

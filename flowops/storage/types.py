@@ -3,14 +3,12 @@
 import json
 import secrets
 import time
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, cast
 
 from sqlalchemy import (
     ARRAY,
-    BindParameter,
     Boolean,
     ColumnElement,
     DateTime,
@@ -87,15 +85,17 @@ def enum(members: type[StrEnum]) -> Enum:
 
 
 class is_one_of(FunctionElement[bool]):  # noqa: N801 - reads as the SQL function it is
-    """Is the column's value one of these? However many they are, it is one statement with one parameter."""
+    """Is the column's value one of those that are given by this name when the statement is run?
+
+    However many they are, it is one statement with one parameter.
+    """
 
     type = Boolean()
     inherit_cache = True
     _is_implicitly_boolean = True  # or SQLite would be asked whether it equals 1, and use no index
 
-    def __init__(self, column: ColumnElement[Any], values: Iterable[Any]) -> None:
-        self._listed: BindParameter[Any] = bindparam(None, list(values), _Listed(column.type), unique=True)
-        super().__init__(column, self._listed)
+    def __init__(self, column: ColumnElement[Any], name: str) -> None:
+        super().__init__(column, bindparam(name, type_=_Listed(column.type)))
 
 
 class _Listed(TypeDecorator[list[Any]]):

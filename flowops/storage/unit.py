@@ -2,27 +2,30 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, cast
 
 import rfc8785
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    CursorResult,
     Delete,
+    Executable,
     Insert,
     Table,
     TextClause,
     Update,
+    bindparam,
     delete,
     event,
     func,
     insert,
     inspect,
-    literal,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -46,6 +49,10 @@ class View:
     session: Session
     viewer: Actor
     now: datetime
+
+    def execute(self, statement: Executable, **given: Any) -> CursorResult[Any]:
+        """Run a statement that was built once, with these parameters, and without what a session does besides."""
+        return self.session.connection().execute(statement, given)
 
 
 @dataclass
@@ -118,25 +125,30 @@ class Unit:
         return row_id
 
     def move(
-        self, source: type[tables.Base], target: type[tables.Base], *where: ColumnElement[bool], **new: Any
+        self,
+        source: type[tables.Base],
+        target: type[tables.Base],
+        where: ColumnElement[bool],
+        given: Mapping[str, Any],
+        **new: Any,
     ) -> frozenset[str]:
         """Take rows out of a table and put them, with these values, into another that has its columns; gives their ids.
 
-        What somebody else changed in this moment, so that it is no longer meant, stays where it is.
+        `given` are the parameters of `where`. What somebody else changed in this moment, so that it is no longer meant,
+        stays where it is.
         """
-        old, row = cast(Table, source.__table__), cast(Table, target.__table__)
-        names = [column.name for column in row.c]
+        dialect = self.session.get_bind().dialect.name
+        *before, last = _moving(source, target, where, tuple(new), dialect)
+        values = {f"new_{name}": value for name, value in new.items()}
+        for statement in before:
+            self.execute(statement, **given, **values)
+        return frozenset(self.execute(last, **given, **values).scalars().all())
 
-        def values(of: Any) -> list[Any]:
-            return [literal(new[c.name], c.type) if c.name in new else of[c.name] for c in row.c]
-
-        if self.session.get_bind().dialect.name == "postgresql":
-            gone = delete(old).where(*where).returning(*old.c).cte("gone")
-            putting = insert(row).from_select(names, select(*values(gone.c)).select_from(gone))
-            return frozenset(self.session.scalars(putting.returning(row.c.id)).all())
-        # Nobody else writes to SQLite meanwhile.
-        self.session.execute(insert(row).from_select(names, select(*values(old.c)).where(*where)))
-        return frozenset(self.session.scalars(delete(old).where(*where).returning(old.c.id)).all())
+    def execute(self, statement: Executable, **given: Any) -> CursorResult[Any]:
+        """Run a statement that was built once, with these parameters, and without what a session does besides."""
+        self.write()
+        self.session.flush()
+        return self.session.connection().execute(statement, given)
 
     def add_if_new(self, table: type[tables.Base], key: str, **values: Any) -> bool:
         """Add a row unless there is one of its key, which another unit may be adding in this moment; was it added?"""
@@ -187,6 +199,26 @@ class Unit:
         """Raise UnauditedChange when a business table was changed and no event recorded."""
         if self._changed and not self._recorded:
             raise errors.UnauditedChange(tables=", ".join(sorted(self._changed)))
+
+
+@cache
+def _moving(
+    source: type[tables.Base], target: type[tables.Base], where: ColumnElement[bool], new: tuple[str, ...], dialect: str
+) -> tuple[Executable, ...]:
+    """The statements that move rows; the last gives their ids."""
+    old, row = cast(Table, source.__table__), cast(Table, target.__table__)
+    names = [column.name for column in row.c]
+
+    def values(of: Any) -> list[Any]:
+        return [bindparam(f"new_{c.name}", type_=c.type) if c.name in new else of[c.name] for c in row.c]
+
+    if dialect == "postgresql":
+        gone = delete(old).where(where).returning(*old.c).cte("gone")
+        putting = insert(row).from_select(names, select(*values(gone.c)).select_from(gone))
+        return (putting.returning(row.c.id),)
+    # Nobody else writes to SQLite meanwhile.
+    copying = insert(row).from_select(names, select(*values(old.c)).where(where))
+    return copying, delete(old).where(where).returning(old.c.id)
 
 
 @contextmanager

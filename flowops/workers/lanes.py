@@ -4,10 +4,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import datetime
 from queue import Empty, SimpleQueue
 
-from flowops.actions.leases import Claimed
+from flowops.actions.leases import EVER, Claimed
 
 AHEAD = 0.1  # seconds of work that are claimed ahead, so that many short jobs cost few claims
 MOST = 500  # jobs that are claimed ahead
@@ -18,14 +17,14 @@ class Lane:
     """The jobs of one topic in this process: those that wait for a thread, and those that run.
 
     `perform` runs one job and must not raise; `wake` is called when there is room for more or something to tell.
-    `since` is up to its owner: what became due before then was claimed.
+    Up to its owner are `has_more`, whether there may be something to claim, and `since`, from when on it may be due.
     """
 
     def __init__(
         self, topic: str, threads: int, limit: float, perform: Callable[[Claimed], None], wake: Callable[[], None]
     ) -> None:
         self.topic = topic
-        self.since: datetime | None = None
+        self.has_more, self.since = True, EVER
         self._threads, self._limit = threads, limit
         self._perform, self._wake = perform, wake
         self._todo: SimpleQueue[Claimed | None] = SimpleQueue()
@@ -64,8 +63,8 @@ class Lane:
 
     def surplus(self) -> list[Claimed]:
         """Jobs that were claimed ahead when they seemed shorter than they are now, and are better done by others."""
-        too_many = self._todo.qsize() - 2 * self.capacity
-        return self._withdraw(too_many)
+        waiting = self._todo.qsize()
+        return self._withdraw(waiting - 2 * self.capacity) if waiting else []
 
     def overdue(self) -> list[Claimed]:
         """Jobs that run longer than they may; no thread can be ended, so each is left alone and another one begins."""

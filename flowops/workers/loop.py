@@ -69,6 +69,7 @@ class _Worker:
         self._app, self._stop = app, stop
         self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._wake = threading.Event()
+        self._is_hinted = True  # there may be new jobs
         self._held: dict[tuple[int, int], Claimed] = {}  # by number and token: a job may come back while it still runs
         self._done: deque[tuple[Claimed, str | None]] = deque()
         self._lanes = {topic: self._lane(topic) for topic in handlers.TABLE}
@@ -82,7 +83,7 @@ class _Worker:
     def run(self) -> None:
         log.info("worker started", worker=self._name, topics=sorted(self._lanes))
         pause = POLL
-        with self._app.database.hints.heard_by(self._wake.set):
+        with self._app.database.hints.heard_by(self._hear):
             while not self._stop.is_set():
                 pause = POLL if survives(self._deliver) else min(pause * 2, LONGEST_PAUSE)
                 self._wait(pause)
@@ -99,10 +100,7 @@ class _Worker:
         for chore in self._chores:
             self._do(chore)
         for lane in self._lanes.values():
-            for job in lane.overdue():
-                self._fail(job, errors.TookTooLong(topic=job.topic))
-                if not lane.capacity:
-                    log.error("too many threads are stuck; restart this process", topic=job.topic)
+            self._relieve(lane)
         lanes = self._look()
         is_alone = self._suspected_at is not None and not (lanes or self._held)
         if lanes or self._done or is_alone:
@@ -116,33 +114,38 @@ class _Worker:
             self._is_alone, self._look_round.due = False, 0.0  # it may not have been the only one
         if self._suspected_at is not None and time.monotonic() - self._suspected_at > 2 * self._lease.total_seconds():
             return []  # nothing new until what runs has ended, and then the suspect
-        open_ = {topic: lane for topic, lane in self._lanes.items() if lane.room}
-        asked = {topic: lane.since for topic, lane in open_.items() if lane.since is not None}
+        if self._is_hinted:
+            self._is_hinted = False
+            self._ask()
+        return [lane for lane in self._lanes.values() if lane.has_more and lane.room]
+
+    def _ask(self) -> None:
+        """Find out which lanes have something to claim; those without room must look when they have some."""
+        unknown = {topic: lane for topic, lane in self._lanes.items() if not lane.has_more}
         with self._app.view() as view:
-            due = leases.topics_due(view, asked)
-        return [lane for topic, lane in open_.items() if topic in due or topic not in asked]
+            due = leases.topics_due(view, unknown, min((lane.since for lane in unknown.values()), default=leases.EVER))
+        for topic in due:
+            unknown[topic].has_more = True
 
     def _exchange(self, lanes: Iterable[Lane], is_alone: bool = False) -> None:
         """Finish what was done and claim what is next, or the one job that is to run alone, in one transaction."""
         done = list(self._done)
-        surplus = [job for lane in self._lanes.values() for job in lane.surplus()]
         claimed: dict[Lane, list[Claimed]] = {}
+        rooms = {lane: lane.room for lane in lanes}
         with self._app.unit(access.SYSTEM) as unit:
             fenced = outbox.finish_all(unit, done)
-            leases.give_back(unit, surplus)
-            for lane in lanes:
-                limit = lane.room
-                claimed[lane] = leases.claim(unit, self._name, lane.topic, limit, self._lease, lane.since)
-                lane.since = None if len(claimed[lane]) == limit else unit.now - MARGIN
-            if is_alone:
-                suspects = leases.claim_alone(unit, self._name, self._lease)
-                claimed = {self._lanes.setdefault(job.topic, self._lane(job.topic)): [job] for job in suspects}
+            for lane, room in rooms.items():
+                claimed[lane] = leases.claim(unit, self._name, lane.topic, room, self._lease, lane.since)
+            for job in leases.claim_alone(unit, self._name, self._lease) if is_alone else ():
+                claimed[self._lanes.setdefault(job.topic, self._lane(job.topic))] = [job]
         if is_alone:
             self._is_alone, self._suspected_at = bool(claimed), None
+        for lane, room in rooms.items():
+            lane.has_more = len(claimed[lane]) == room
+            if not lane.has_more:
+                lane.since = unit.now - MARGIN
         for job, _ in done:
             self._done.popleft()
-            self._release(job)
-        for job in surplus:
             self._release(job)
         for job in fenced:
             log.warning("job was given to another worker", topic=job.topic, job=job.id)
@@ -152,6 +155,16 @@ class _Worker:
             return
         for lane, found in claimed.items():
             lane.add(found)
+
+    def _relieve(self, lane: Lane) -> None:
+        """Give up what a lane cannot do: a job that takes too long, and what was claimed too far ahead."""
+        for job in lane.overdue():
+            self._fail(job, errors.TookTooLong(topic=job.topic))
+            if not lane.capacity:
+                log.error("too many threads are stuck; restart this process", topic=job.topic)
+        surplus = lane.surplus()
+        if surplus and not survives(partial(self._give_back, surplus)):
+            lane.add(surplus)
 
     @property
     def _lease(self) -> timedelta:
@@ -178,7 +191,7 @@ class _Worker:
                 self._lanes.setdefault(topic, self._lane(topic))
             suspected = leases.is_one_to_run_alone(view)
         for lane in self._lanes.values():
-            lane.since = None
+            lane.since = leases.EVER
         self._suspected_at = (self._suspected_at or time.monotonic()) if suspected else None
 
     def _purge(self) -> None:
@@ -194,9 +207,14 @@ class _Worker:
         with self._app.unit(access.SYSTEM) as unit:
             leases.leave(unit, self._name)
 
+    def _hear(self) -> None:
+        self._is_hinted = True
+        self._wake.set()
+
     def _wait(self, seconds: float) -> None:
-        """Wait, but not when there is something to do."""
-        self._wake.wait(seconds)
+        """Wait, but not when there is something to do; who waited in vain looks for new jobs all the same."""
+        if not self._wake.wait(seconds):
+            self._is_hinted = True
         self._wake.clear()
 
     def _finish(self) -> None:
