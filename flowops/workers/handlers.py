@@ -1,11 +1,13 @@
 """The table: for each kind of job, who answers for it and the function that does the part outside the database."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from flowops import errors
-from flowops.actions import artifacts, execution, notices
+from flowops.actions import artifacts, execution, notices, webhooks
 from flowops.ai import context, generator
 from flowops.app import App
 from flowops.domain import access, effects, events, jobs
@@ -15,6 +17,7 @@ from flowops.domain.sla import Clock
 from flowops.gateways.receipts import Receipt
 from flowops.queries import effects as effect_queries
 from flowops.queries import handoffs
+from flowops.queries import webhooks as webhook_queries
 
 if TYPE_CHECKING:
     from flowops.storage.unit import Unit
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 _MEANT = {None, 400, 422}
 
 J = TypeVar("J", bound=jobs.Job)
-Settle = Callable[["Unit"], None]
+Settle = Callable[["Unit"], object]
 Fence = Callable[["Unit"], None]
 
 
@@ -112,6 +115,23 @@ def send_mail(app: App, job: jobs.SendMail, fence: Fence) -> Settle:
     return lambda unit: unit.record(events.MailSent(reference=receipt.reference))
 
 
+def deliver_webhook(app: App, job: jobs.DeliverWebhook, fence: Fence) -> Settle | None:
+    """Post one event to one endpoint, signed; one that is disabled or removed by now is not called.
+
+    The same event has the same id however often it is sent, so that its receiver can tell a repeat.
+    """
+    with app.view() as view:
+        target = webhook_queries.target(view, job.webhook_id)
+    if target is None:
+        return None
+    body = json.dumps(job.event | {"source": app.settings.origin}, ensure_ascii=False).encode()
+    secrets = [app.seal.open(sealed) for sealed in target.sealed]
+    status = app.webhooks.deliver(target.url, job.event["id"], body, target.at, secrets)
+    if status == HTTPStatus.GONE:
+        return lambda unit: webhooks.disable(unit, job.webhook_id, webhooks.GONE)
+    return None
+
+
 def _call(app: App, proposal: effect_queries.Proposal) -> Receipt:
     """Ask the provider; the effect's id is the key, so that a repeat is recognised as one."""
     effect = proposal.effect
@@ -134,5 +154,6 @@ TABLE: dict[str, Handler[Any]] = {
         Handler(jobs.EscalateSla, access.SYSTEM, escalate_sla),
         Handler(jobs.NotifyOperator, access.SYSTEM, notify_operator),
         Handler(jobs.SendMail, access.SYSTEM, send_mail),
+        Handler(jobs.DeliverWebhook, access.SYSTEM, deliver_webhook),
     )
 }

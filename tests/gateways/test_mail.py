@@ -3,7 +3,6 @@
 import email.header
 import email.utils
 import ssl
-import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
 from email.message import Message
@@ -162,24 +161,6 @@ def test_signing_in_takes_the_password_of_the_address() -> None:
             SmtpMail(bad, "support@example.org").send("ada@example.com", "Hello", "Hello", "eff_2")
         assert "wrong-one" not in str(wrong.value)
         assert len(server.inbox) == 1
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that signs itself, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=loopback -addext subjectAltName=IP:127.0.0.1"
-    files = ["-keyout", str(key), "-out", str(certificate)]
-    subprocess.run([*command.split(), *files], check=True, capture_output=True)
-    return certificate, key
-
-
-@pytest.fixture
-def tls(certificate: tuple[Path, Path]) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*certificate)
-    return context
 
 
 def test_starttls_is_used_when_offered(
