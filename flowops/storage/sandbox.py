@@ -12,7 +12,7 @@ from flowops import errors
 from flowops.domain.facts import Account, Invoice, Plan
 from flowops.domain.money import Money
 from flowops.storage import tables
-from flowops.storage.engine import Database
+from flowops.storage.engine import Database, session_on
 from flowops.storage.types import new_id
 
 
@@ -107,12 +107,12 @@ class Sandbox:
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:
-        with self._database.reading() as connection, Session(connection, expire_on_commit=False) as session:
+        with self._database.reading() as connection, session_on(connection) as session:
             yield session
 
     @contextmanager
     def _writing(self) -> Iterator[tuple[Session, datetime]]:
-        with self._database.writing() as connection, Session(connection, expire_on_commit=False) as session:
+        with self._database.writing() as connection, session_on(connection) as session:
             yield session, self._database.now(connection)
             session.flush()
 

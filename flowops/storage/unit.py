@@ -18,7 +18,7 @@ from flowops.domain.access import Actor
 from flowops.domain.events import Event
 from flowops.domain.jobs import Job, Status
 from flowops.storage import announcing, tables
-from flowops.storage.engine import Database
+from flowops.storage.engine import Database, session_on
 from flowops.storage.types import new_id
 
 _SUBJECTS = ("handoff_id", "request_id", "effect_id", "customer_id")
@@ -176,7 +176,7 @@ def unit_on(
     connection: Connection, database: Database, actor: Actor, correlation_id: str | None = None
 ) -> Iterator[Unit]:
     """A unit as a part, the last one, of a transaction that was begun already."""
-    with Session(connection, expire_on_commit=False) as session:
+    with session_on(connection) as session:
         unit = Unit(session, actor, database.now(connection), correlation_id)
         connection.execution_options(watcher=unit.watch)
         yield unit
@@ -187,5 +187,5 @@ def unit_on(
 @contextmanager
 def open_view(database: Database, viewer: Actor) -> Iterator[View]:
     """Open a view: a transaction the database keeps from writing."""
-    with database.reading() as connection, Session(connection, expire_on_commit=False) as session:
+    with database.reading() as connection, session_on(connection) as session:
         yield View(session, viewer, database.now(connection))
