@@ -207,7 +207,8 @@ def huge(exchange: Exchange, honest: Callable[[], Answer]) -> None:
 
 
 def endless(exchange: Exchange, honest: Callable[[], Answer]) -> None:
-    """Answer that it was done, and send 100 MB after it."""
+    """Do what was asked, say so, and send 100 MB after it."""
+    honest()
     exchange.send_response(200)
     exchange.send_header("Content-Type", "application/json")
     exchange.send_header("Content-Length", str(100 << 20))
@@ -217,14 +218,16 @@ def endless(exchange: Exchange, honest: Callable[[], Answer]) -> None:
 
 
 def endless_headers(exchange: Exchange, honest: Callable[[], Answer]) -> None:
-    """Begin an answer, and never come to its end for 100 MB of headers."""
+    """Do what was asked, and answer with 100 MB of headers."""
+    honest()
     exchange.send_response(200)
     for _ in range(100):
         exchange.wfile.write((b"X-More: " + b"x" * 1000 + b"\r\n") * 1000)
 
 
 def babbling(exchange: Exchange, honest: Callable[[], Answer]) -> None:
-    """Answer with bytes of no protocol."""
+    """Do what was asked, and answer with bytes of no protocol."""
+    honest()
     exchange.wfile.write(bytes(range(256)) * 16)
 
 
@@ -297,6 +300,7 @@ class MailServer(MessageHandler):
         self.url = ""
         self.inbox: list[Message] = []
         self.encrypted: list[bool] = []  # was the mail of the same index sent over TLS?
+        self.signed_in: list[str] = []  # or tried to
         self.reply: str | None = None
         self.after_data: str | None = None
         self.delay = 0.0
@@ -338,11 +342,13 @@ def mail_server(
     login: tuple[str, str] | None = None,
     starttls: ssl.SSLContext | None = None,
     tls: ssl.SSLContext | None = None,
+    login_needs_tls: bool = False,
 ) -> Iterator[MailServer]:
     """An SMTP server for as long as the block lasts; a `login` is the only one that works."""
 
     def check(server: SMTP, session: Any, envelope: Any, mechanism: str, given: Any) -> AuthResult:
         wanted = login and LoginPassword(*(word.encode() for word in login))
+        mails.signed_in.append(given.login.decode())
         return AuthResult(success=given == wanted, handled=False)
 
     mails = MailServer()
@@ -352,7 +358,7 @@ def mail_server(
         port=0,
         ssl_context=tls,
         tls_context=starttls,
-        auth_require_tls=False,
+        auth_require_tls=login_needs_tls,
         authenticator=check,
     )
     controller.start()
@@ -368,6 +374,24 @@ def silent_server() -> Iterator[int]:
     """The port of a server that accepts connections and never says a word."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
+
+
+@contextmanager
+def rude_server(behave: Callable[[socket.socket], None]) -> Iterator[int]:
+    """The port of a server that does this with each connection, and then ends it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection, suppress(OSError):
+                        behave(connection)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)  # wakes who waits for a connection
 
 
 def closed_port() -> int:

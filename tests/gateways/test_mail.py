@@ -2,8 +2,10 @@
 
 import email.header
 import email.utils
+import socket
 import ssl
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from email.message import Message
 from pathlib import Path
@@ -149,6 +151,55 @@ def test_a_server_out_of_reach_has_nothing() -> None:
         with pytest.raises(errors.Unavailable) as silence:
             silent.send("ada@example.com", "Hello", "Hello", "eff_1")
     assert silence.value.facts["sent"] is False
+
+
+def dripping(connection: socket.socket) -> None:
+    """Say a letter at a time, each well within any timeout of a single read, and never come to an end."""
+    while True:
+        connection.sendall(b"2")
+        time.sleep(0.02)
+
+
+def greeting_and_dripping(connection: socket.socket) -> None:
+    connection.sendall(b"220 hello\r\n")
+    dripping(connection)
+
+
+RUDE: dict[str, Callable[[socket.socket], None]] = {
+    "hanging up": lambda connection: None,
+    "hanging up after a greeting": lambda connection: connection.sendall(b"220 hello\r\n"),
+    "garbage": lambda connection: connection.sendall(bytes(range(256)) * 64),
+    "a web page": lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n<html>"),
+    "no": lambda connection: connection.sendall(b"554 no\r\n"),
+    "100 MB in a line": lambda connection: connection.sendall(b"2" * (100 << 20)),
+    "100 MB of lines": lambda connection: connection.sendall(b"220-more\r\n" * 10_000_000),
+    "a letter at a time": dripping,
+    "a letter at a time after a greeting": greeting_and_dripping,
+}
+
+
+@pytest.mark.parametrize("behave", RUDE.values(), ids=RUDE)
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+def test_a_server_that_does_not_speak_as_agreed_has_nothing(
+    scheme: str, behave: Callable[[socket.socket], None]
+) -> None:
+    with servers.rude_server(behave) as port:
+        rude = SmtpMail(f"{scheme}://127.0.0.1:{port}", "support@example.org", timeout=0.2)
+        began = time.monotonic()
+        with pytest.raises(errors.Unavailable) as trouble:
+            rude.send("ada@example.com", "Hello", "Hello", "eff_1")
+        assert trouble.value.facts["sent"] is False
+        assert time.monotonic() - began < 10  # dripped to its end it would take minutes
+
+
+def test_a_password_is_sent_after_starttls(
+    tls: ssl.SSLContext, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    with servers.mail_server(login=("flow", "secret"), starttls=tls, login_needs_tls=True) as server:
+        address = server.url.replace("://", "://flow:secret@") + "?starttls=required"
+        SmtpMail(address, "support@example.org").send("ada@example.com", "Hello", "Hello", "eff_1")
+        assert (len(server.inbox), server.encrypted, server.signed_in) == (1, [True], ["flow"])
 
 
 def test_signing_in_takes_the_password_of_the_address() -> None:
