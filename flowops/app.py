@@ -82,7 +82,7 @@ class App:
 
     def close(self) -> None:
         """Give back every connection."""
-        self.database.engine.dispose()
+        self.database.close()
 
 
 def build(settings: Settings, clock: Clock | None = None) -> App:

@@ -55,6 +55,10 @@ class Unavailable(FlowOpsError):
     """{what} did not answer: {reason}. Nothing was lost; try again in a moment."""
 
 
+class TookTooLong(Unavailable):
+    """A job of the topic {topic} took longer than it may. It was left alone; it is tried again under the same key."""
+
+
 # Handoffs
 
 

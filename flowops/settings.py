@@ -132,8 +132,10 @@ class Settings(BaseSettings):
     limits: dict[str, dict[str, LimitSetting]] = {
         "refund": {"EUR": LimitSetting(automatic=100_00, operator=250_00, two_people=500_00)}
     }
-    # Threads that run jobs in one process.
-    workers: int = Field(default=2, ge=1, le=32)
+    # topic -> threads of one process that run its jobs, where it is not to be the topic's own number.
+    workers: dict[str, Annotated[int, Field(ge=1, le=64)]] = {}
+    # How long jobs that were done or discarded are kept.
+    job_retention: Duration = timedelta(days=30)
     # How long the generator of an artifact may take.
     ai_timeout: Duration = timedelta(seconds=30)
     # How a stopping process waits for its running jobs.

@@ -15,9 +15,11 @@ from typing import ClassVar
 from sqlalchemy import func, or_, select
 
 from flowops import errors
-from flowops.actions import outbox
+from flowops.actions import leases, outbox
+from flowops.actions.leases import Claimed
 from flowops.app import App
 from flowops.domain import access, jobs
+from flowops.queries import outbox as queries
 from flowops.settings import Settings
 from flowops.storage import tables
 from flowops.workers import loop
@@ -46,19 +48,25 @@ def enqueue(app: App, *rings: jobs.Job) -> list[str]:
         return [unit.enqueue(ring) for ring in rings]
 
 
-def claim(app: App, limit: int = 10, worker: str = "w1", lease: timedelta = LEASE) -> list[tables.Job]:
-    """What one worker gets when it claims now."""
+def claim(
+    app: App, limit: int = 10, worker: str = "w1", lease: timedelta = LEASE, topic: str | None = None
+) -> list[Claimed]:
+    """What one worker gets when it claims now, of one topic or of all; with nothing else, what is to run alone."""
+    claimed: list[Claimed] = []
     with app.unit(access.SYSTEM) as unit:
-        return outbox.claim(unit, worker, None, limit, lease)
+        for each in [topic] if topic else leases.topics(unit.view):
+            if len(claimed) < limit:
+                claimed += leases.claim(unit, worker, each, limit - len(claimed), lease)
+        return claimed or leases.claim_alone(unit, worker, lease)
 
 
-def finish(app: App, job: tables.Job) -> None:
+def finish(app: App, job: Claimed) -> None:
     """Say that the job is done."""
     with app.unit(access.SYSTEM) as unit:
         outbox.finish(unit, job)
 
 
-def bury(app: App, job: tables.Job, error: str = "no") -> None:
+def bury(app: App, job: Claimed, error: str = "no") -> None:
     """Say that the job failed for good."""
     with app.unit(access.SYSTEM) as unit:
         outbox.bury(unit, job, error)
@@ -71,7 +79,7 @@ def recover(app: App) -> int:
     """Take back what leases ran out for; how many."""
     with app.unit(access.SYSTEM) as unit:
         before = unit.session.scalar(RUNNING) or 0
-        spent = outbox.recover(unit)
+        spent = leases.recover(unit)
     for row in spent:
         worker.bury_lost(app, row)
     with app.view() as view:
@@ -118,7 +126,7 @@ def work_off(app: App, topic: str) -> None:
     """Have every job of this topic that is due run, one after another, in this thread; the others stay."""
     while True:
         with app.unit(access.SYSTEM) as unit:
-            claimed = outbox.claim(unit, "w1", [topic], 1, LEASE)
+            claimed = leases.claim(unit, "w1", topic, 1, LEASE)
         if not claimed:
             return
         [job] = claimed
@@ -130,9 +138,8 @@ def work_off(app: App, topic: str) -> None:
 
 def attempts(app: App, job_id: str) -> list[str | None]:
     """How each attempt at a job ended, the first one first; None while it runs."""
-    row = tables.JobAttempt
     with app.view() as view:
-        return list(view.session.scalars(select(row.outcome).where(row.job_id == job_id).order_by(row.claim_token)))
+        return [attempt.outcome for attempt in queries.get(view, job_id).attempts]
 
 
 @contextmanager

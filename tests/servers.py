@@ -376,24 +376,6 @@ def silent_server() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-@contextmanager
-def rude_server(behave: Callable[[socket.socket], None]) -> Iterator[int]:
-    """The port of a server that does this with each connection, and then ends it."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            with suppress(OSError):
-                while True:
-                    connection, _ = listener.accept()
-                    with connection, suppress(OSError):
-                        behave(connection)
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield listener.getsockname()[1]
-        with suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)  # wakes who waits for a connection
-
-
 def closed_port() -> int:
     """A port of loopback on which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Self
 
+from flowops.domain import retries
+
 
 class Status(StrEnum):
     """Where a job is in its life; `done` and `discarded` have left the hot table."""
@@ -17,6 +19,13 @@ class Status(StrEnum):
     DEAD = "dead"
     DONE = "done"
     DISCARDED = "discarded"
+
+
+class Waits(StrEnum):
+    """Why a claim passes a pending job over: an earlier one of its `key` lives, or it is to run `alone`."""
+
+    KEY = "key"
+    ALONE = "alone"
 
 
 class AttemptOutcome(StrEnum):
@@ -33,6 +42,7 @@ class Job(ABC):
     """Work for the outbox; its fields are the payload, so they are JSON values."""
 
     topic: ClassVar[str]
+    schedule: ClassVar[retries.Schedule] = retries.USUAL
 
     @property
     @abstractmethod
@@ -142,6 +152,7 @@ class DeliverWebhook(Job):
     """Tell one endpoint of one event, a CloudEvent without its source; `case_id` is what the event is about."""
 
     topic: ClassVar[str] = "webhook.deliver"
+    schedule: ClassVar[retries.Schedule] = retries.PATIENT
     webhook_id: str
     case_id: str | None  # the handoff, else the request: what happened to one is told in order
     event: dict[str, Any]
@@ -163,3 +174,8 @@ JOBS: dict[str, type[Job]] = {
         DeliverWebhook,
     )
 }
+
+
+def schedule(topic: str) -> retries.Schedule:
+    """How often jobs of this topic are tried; the usual one also for a topic that nobody knows."""
+    return JOBS.get(topic, Job).schedule

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from sqlalchemy import ColumnElement, Select, Text, cast, func, or_, select
+from sqlalchemy import ColumnElement, Select, Text, cast, func, literal, or_, select, union_all
 
 from flowops.domain import events, handoffs, jobs, sla
 from flowops.domain.effects import Status
@@ -98,10 +98,18 @@ def _outbox(view: View) -> Iterator[Metric]:
     yield _add(view, waiting, left)
     age = outbox.oldest_wait(view).total_seconds()
     yield GaugeMetricFamily("flowops_outbox_oldest_seconds", "How long the job due the longest has waited.", value=age)
-    row = tables.JobAttempt
-    ended = _count(row.topic, row.outcome).where(row.outcome.is_not(None))
+    row, done, pruned = tables.JobAttempt, tables.FinishedJob, tables.PrunedAttempts
+    tries = union_all(
+        _count(row.topic, row.outcome),
+        select(done.topic, literal(jobs.AttemptOutcome.DONE, row.outcome.type), func.count())
+        .where(done.status == jobs.Status.DONE)
+        .group_by(done.topic),
+        select(pruned.topic, pruned.outcome, pruned.count),
+    ).subquery()
+    topic, outcome, number = tries.c
+    ended = select(topic, outcome, func.sum(number)).group_by(topic, outcome)
     yield _counter(view, "outbox_attempts", "Tries at jobs, by how they ended.", ended)
-    dead = _count(row.topic).where(row.outcome == jobs.AttemptOutcome.DEAD)
+    dead = select(topic, func.sum(number)).where(outcome == jobs.AttemptOutcome.DEAD).group_by(topic)
     yield _counter(view, "dead_letters", "Jobs that were buried.", dead)
 
 

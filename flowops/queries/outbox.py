@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from flowops import errors
 from flowops.domain import tokens
 from flowops.domain.access import ActorKind
-from flowops.domain.jobs import Status
+from flowops.domain.jobs import AttemptOutcome, Status
 from flowops.storage import tables
 from flowops.storage.unit import View
 
@@ -22,12 +22,24 @@ _LEFT = (Status.DONE, Status.DISCARDED)
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """One try at a job; `outcome` is empty while it runs."""
+
+    claim_token: int
+    worker: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    outcome: AttemptOutcome | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
 class History:
     """A job with every attempt at it, the first one first; `is_foreign` as `foreign` says it."""
 
     job: Row
     payload: dict[str, Any]
-    attempts: Sequence[tables.JobAttempt]
+    attempts: Sequence[Attempt]
     is_foreign: bool
 
 
@@ -59,14 +71,25 @@ def get(view: View, job_id: str) -> History:
     job = waiting or view.session.get(tables.FinishedJob, job_id)
     if job is None:
         raise errors.NotFound(kind="job", id=job_id)
-    attempts = select(tables.JobAttempt).where(tables.JobAttempt.job_id == job_id)
     is_foreign = job_id in foreign(view, [job])
     return History(
         job=job,
         payload=dict.fromkeys(job.payload, tokens.MASK) if is_foreign else mask(job.payload),
         is_foreign=is_foreign,
-        attempts=view.session.scalars(attempts.order_by(tables.JobAttempt.claim_token)).all(),
+        attempts=attempts(view, [job])[job_id],
     )
+
+
+def attempts(view: View, jobs: Iterable[Row]) -> dict[str, list[Attempt]]:
+    """Every try at each of these jobs, by the job's id, the first one first."""
+    row, of = tables.JobAttempt, {job.id: job for job in jobs}
+    found: dict[str, list[Attempt]] = {job_id: [] for job_id in of}
+    ended = select(row).where(row.job_id.in_(of)).order_by(row.job_id, row.claim_token)
+    for told in view.session.scalars(ended):
+        found[told.job_id].append(
+            Attempt(told.claim_token, told.worker, told.started_at, told.finished_at, told.outcome, told.error)
+        )
+    return {job_id: [*found[job_id], *_told_by(job)] for job_id, job in of.items()}
 
 
 def foreign(view: View, jobs: Iterable[Row]) -> frozenset[str]:
@@ -130,3 +153,12 @@ def mask(payload: Any) -> Any:
     if isinstance(payload, list):
         return [mask(value) for value in payload]
     return payload
+
+
+def _told_by(job: Row) -> list[Attempt]:
+    """The try that runs, or that did the job: of these the job's own row tells."""
+    if job.worker is None or job.started_at is None:
+        return []
+    if isinstance(job, tables.Job):
+        return [Attempt(job.claim_token, job.worker, job.started_at)]
+    return [Attempt(job.claim_token, job.worker, job.started_at, job.finished_at, AttemptOutcome.DONE)]

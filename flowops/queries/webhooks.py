@@ -36,7 +36,7 @@ class Delivery:
     """One event on its way to one endpoint, with every attempt, the first one first."""
 
     job: outbox.Row
-    attempts: Sequence[tables.JobAttempt]
+    attempts: Sequence[outbox.Attempt]
 
 
 def search(view: View, cursor: str | None = None, limit: int = 50) -> tuple[list[Shown], str | None]:
@@ -107,11 +107,7 @@ def _shown(view: View, webhooks: Iterable[tables.Webhook]) -> list[Shown]:
 
 
 def _attempted(view: View, found: Sequence[outbox.Row]) -> list[Delivery]:
-    row = tables.JobAttempt
-    attempts: dict[str, list[tables.JobAttempt]] = {job.id: [] for job in found}
-    query = select(row).where(row.job_id.in_(attempts)).order_by(row.job_id, row.claim_token)
-    for attempt in view.session.scalars(query):
-        attempts[attempt.job_id].append(attempt)
+    attempts = outbox.attempts(view, found)
     return [Delivery(job, attempts[job.id]) for job in found]
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from flowops import errors
+from flowops.storage.hints import Hints
 
 WAIT = 10  # seconds a writer waits for another before it gives up
 Clock = Callable[[], datetime]
@@ -58,6 +59,12 @@ class Database:
             event.listen(self.engine, "connect", _prepare_sqlite(wanted))
             event.listen(self.engine, "begin", _begin_sqlite)
         event.listen(self.engine, "before_execute", _watch)
+        self.hints = Hints(self.engine, self.is_sqlite)
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.hints.close()
+        self.engine.dispose()
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

@@ -3,14 +3,31 @@
 import json
 import secrets
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Enum, Float, String, Text, TypeDecorator
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    Boolean,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    Enum,
+    Float,
+    String,
+    Text,
+    TypeDecorator,
+    any_,
+    bindparam,
+    func,
+    select,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.sql.functions import FunctionElement, GenericFunction
 from sqlalchemy.types import TypeEngine
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
@@ -64,6 +81,42 @@ class Json(TypeDecorator[Any]):
 def enum(members: type[StrEnum]) -> Enum:
     """A column of the enum's values, as text, so that a new member needs no migration."""
     return Enum(members, native_enum=False, length=40, values_callable=lambda e: [m.value for m in e])
+
+
+class is_one_of(FunctionElement[bool]):  # noqa: N801 - reads as the SQL function it is
+    """Is the column's value one of these? However many they are, it is one statement with one parameter."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any], values: Iterable[Any]) -> None:
+        self._listed: BindParameter[Any] = bindparam(None, list(values), _Listed(column.type), unique=True)
+        super().__init__(column, self._listed)
+
+
+class _Listed(TypeDecorator[list[Any]]):
+    """Values in one parameter: an array on PostgreSQL, on SQLite a JSON array."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, of: TypeEngine[Any]) -> None:
+        self.of = of
+        super().__init__()
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else ARRAY(self.of))
+
+    def process_bind_param(self, value: list[Any] | None, dialect: Dialect) -> Any:
+        return json.dumps(value) if dialect.name == "sqlite" else value
+
+
+@compiles(is_one_of)
+def _is_one_of(element: is_one_of, compiler: SQLCompiler, **how: Any) -> str:
+    column, listed = element.clauses
+    is_sqlite = compiler.dialect.name == "sqlite"
+    found = select(func.json_each(listed).table_valued("value").c.value)
+    return compiler.process(column.in_(found) if is_sqlite else column == any_(listed), **how)
 
 
 class seconds_between(GenericFunction[float]):  # noqa: N801 - reads as the SQL function it is

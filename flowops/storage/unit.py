@@ -6,10 +6,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import rfc8785
-from sqlalchemy import Connection, Delete, Insert, Table, TextClause, Update, event, func, insert, inspect, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Delete,
+    Insert,
+    Table,
+    TextClause,
+    Update,
+    delete,
+    event,
+    func,
+    insert,
+    inspect,
+    literal,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -45,6 +60,7 @@ class Unit:
     now: datetime
     correlation_id: str | None = None
     _changed: set[str] = field(default_factory=set)
+    has_enqueued: bool = False
     _recorded: bool = False
     _rows: dict[type[tables.Base], list[dict[str, Any]]] = field(default_factory=dict)
     _public: list[announcing.Entry] = field(default_factory=list)
@@ -85,6 +101,7 @@ class Unit:
 
     def enqueue(self, job: Job, run_at: datetime | None = None) -> str:
         """Write a job into the outbox, in this transaction, to run at `run_at` or as soon as it is committed."""
+        self.has_enqueued = True
         return self.append(
             tables.Job,
             topic=job.topic,
@@ -103,6 +120,27 @@ class Unit:
         row_id = new_id(table.prefix) if table.prefix else ""
         self._rows.setdefault(table, []).append({"id": row_id, **values} if row_id else values)
         return row_id
+
+    def move(
+        self, source: type[tables.Base], target: type[tables.Base], *where: ColumnElement[bool], **new: Any
+    ) -> frozenset[str]:
+        """Take rows out of a table and put them, with these values, into another that has its columns; gives their ids.
+
+        What somebody else changed in this moment, so that it is no longer meant, stays where it is.
+        """
+        old, row = cast(Table, source.__table__), cast(Table, target.__table__)
+        names = [column.name for column in row.c]
+
+        def values(of: Any) -> list[Any]:
+            return [literal(new[c.name], c.type) if c.name in new else of[c.name] for c in row.c]
+
+        if self.session.get_bind().dialect.name == "postgresql":
+            gone = delete(old).where(*where).returning(*old.c).cte("gone")
+            putting = insert(row).from_select(names, select(*values(gone.c)).select_from(gone))
+            return frozenset(self.session.scalars(putting.returning(row.c.id)))
+        # Nobody else writes to SQLite meanwhile.
+        self.session.execute(insert(row).from_select(names, select(*values(old.c)).where(*where)))
+        return frozenset(self.session.scalars(delete(old).where(*where).returning(old.c.id)))
 
     def add_if_new(self, table: type[tables.Base], key: str, **values: Any) -> bool:
         """Add a row unless there is one of its key, which another unit may be adding in this moment; was it added?"""
@@ -169,6 +207,8 @@ def open_unit(database: Database, actor: Actor, correlation_id: str | None = Non
     """Open a unit: leaving the block commits, an exception rolls back everything."""
     with database.writing() as connection, unit_on(connection, database, actor, correlation_id) as unit:
         yield unit
+    if unit.has_enqueued:
+        database.hints.give()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 # became of an earlier call; the sandbox and mail servers give no HTTP status and mean what they say.
 _MEANT = {None, 400, 422}
 
+LIMIT = timedelta(minutes=3)  # every call of a gateway ends long before
+
 J = TypeVar("J", bound=jobs.Job)
 Settle = Callable[["Unit"], object]
 Fence = Callable[["Unit"], None]
@@ -36,14 +39,19 @@ class Handler(Generic[J]):
     """How one kind of job is done.
 
     `run` works with no transaction open. What it has to say to the database it returns as a function of the unit that
-    also finishes the job; that unit's actor is `actor`. A handler that must commit something before calls the fence in
-    that unit, as its last step. What a job leaves undone when it is buried, `give_up` says in the unit that buries it.
+    also finishes the job; that unit's actor is `actor`. With nothing to say it returns the receipt of the other side,
+    if there is one. A handler that must commit something before calls the fence in that unit, as its last step. What a
+    job leaves undone when it is buried, `give_up` says in the unit that buries it.
+
+    So many `threads` of a process run such jobs, and one that takes longer than `limit` has failed.
     """
 
     job: type[J]
     actor: access.Actor
-    run: Callable[[App, J, Fence], Settle | None]
+    run: Callable[[App, J, Fence], Settle | str | None]
     give_up: Callable[["Unit", J, str], None] | None = None
+    threads: int = 2
+    limit: timedelta = LIMIT
 
 
 def generate_artifact(app: App, job: jobs.GenerateArtifact, fence: Fence) -> Settle:
@@ -115,7 +123,7 @@ def send_mail(app: App, job: jobs.SendMail, fence: Fence) -> Settle:
     return lambda unit: unit.record(events.MailSent(reference=receipt.reference))
 
 
-def deliver_webhook(app: App, job: jobs.DeliverWebhook, fence: Fence) -> Settle | None:
+def deliver_webhook(app: App, job: jobs.DeliverWebhook, fence: Fence) -> Settle | str:
     """Post one event to one endpoint, signed; one that is disabled or removed by now is not called.
 
     The same event has the same id however often it is sent, so that its receiver can tell a repeat.
@@ -123,13 +131,13 @@ def deliver_webhook(app: App, job: jobs.DeliverWebhook, fence: Fence) -> Settle 
     with app.view() as view:
         target = webhook_queries.target(view, job.webhook_id)
     if target is None:
-        return None
+        return "not sent: the webhook is disabled or removed"
     body = json.dumps(job.event | {"source": app.settings.origin}, ensure_ascii=False).encode()
     secrets = [app.seal.open(sealed) for sealed in target.sealed]
     status = app.webhooks.deliver(target.url, job.event["id"], body, target.at, secrets)
     if status == HTTPStatus.GONE:
         return lambda unit: webhooks.disable(unit, job.webhook_id, webhooks.GONE)
-    return None
+    return f"HTTP {status}"
 
 
 def _call(app: App, proposal: effect_queries.Proposal) -> Receipt:
@@ -148,12 +156,12 @@ def _call(app: App, proposal: effect_queries.Proposal) -> Receipt:
 TABLE: dict[str, Handler[Any]] = {
     handler.job.topic: handler
     for handler in (
-        Handler(jobs.GenerateArtifact, access.ASSISTANT, generate_artifact),
+        Handler(jobs.GenerateArtifact, access.ASSISTANT, generate_artifact, limit=timedelta(minutes=15)),
         Handler(jobs.CopySignals, access.SYSTEM, copy_signals),
-        Handler(jobs.ExecuteEffect, access.SYSTEM, execute_effect, give_up_effect),
+        Handler(jobs.ExecuteEffect, access.SYSTEM, execute_effect, give_up_effect, threads=4),
         Handler(jobs.EscalateSla, access.SYSTEM, escalate_sla),
         Handler(jobs.NotifyOperator, access.SYSTEM, notify_operator),
-        Handler(jobs.SendMail, access.SYSTEM, send_mail),
-        Handler(jobs.DeliverWebhook, access.SYSTEM, deliver_webhook),
+        Handler(jobs.SendMail, access.SYSTEM, send_mail, threads=4),
+        Handler(jobs.DeliverWebhook, access.SYSTEM, deliver_webhook, threads=4),
     )
 }

@@ -1,34 +1,37 @@
-"""Keeps a process delivering: it claims, runs jobs in threads, shows that it lives, takes lost jobs back, and stops."""
+"""Keeps a process delivering: it claims jobs for its lanes, finishes them, shows that it lives, and stops cleanly."""
 
 import os
 import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
-from queue import SimpleQueue
-from typing import TYPE_CHECKING
 
 import structlog
 
 from flowops import errors
-from flowops.actions import idempotency, outbox
+from flowops.actions import idempotency, leases, outbox
+from flowops.actions.leases import Claimed
 from flowops.app import App
 from flowops.domain import access
+from flowops.workers import handlers
 from flowops.workers import outbox as work
-
-if TYPE_CHECKING:
-    from flowops.storage import tables
+from flowops.workers.lanes import Lane
 
 log = structlog.get_logger()
 
 # In seconds.
-POLL = 0.2  # between two looks at an outbox that had nothing for us
+POLL = 0.2  # between two looks at an outbox that had nothing for us and gave no hint
 LONGEST_PAUSE = 5.0  # between two tries to reach a lost database
 LONGEST_UNRECOVERED = 5.0
 PURGE_EVERY = 3600.0
+# A job may be committed so long after the time it says it became due; whatever took longer is found with the next
+# thorough look, which comes as often as lost jobs are taken back.
+MARGIN = timedelta(seconds=10)
 
 
 def run(app: App, stop: threading.Event) -> None:
@@ -60,51 +63,100 @@ class _Chore:
 
 
 class _Worker:
-    """One process that delivers: this thread talks to the outbox, the others run what it claimed."""
+    """One process that delivers: this thread talks to the outbox, the lanes run what it claimed."""
 
     def __init__(self, app: App, stop: threading.Event) -> None:
         self._app, self._stop = app, stop
         self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
-        self._todo: SimpleQueue[tables.Job | None] = SimpleQueue()
-        self._held: set[tables.Job] = set()
-        self._freed = threading.Event()
+        self._wake = threading.Event()
+        self._held: dict[tuple[int, int], Claimed] = {}  # by number and token: a job may come back while it still runs
+        self._done: deque[tuple[Claimed, str | None]] = deque()
+        self._lanes = {topic: self._lane(topic) for topic in handlers.TABLE}
+        self._suspected_at: float | None = None  # since when there is a job that is to run alone
+        self._is_alone = False
         lease = app.settings.outbox_lease.total_seconds()
         self._beat = _Chore(lease / 3, self._show_life)
-        self._chores = (
-            self._beat,
-            _Chore(min(LONGEST_UNRECOVERED, lease / 4), self._recover),
-            _Chore(PURGE_EVERY, self._purge),
-        )
+        self._look_round = _Chore(min(LONGEST_UNRECOVERED, lease / 4), self._recover)
+        self._chores = (self._beat, self._look_round, _Chore(PURGE_EVERY, self._purge))
 
     def run(self) -> None:
-        threads = self._app.settings.workers
-        for number in range(threads):
-            # Daemons: a job that outlasts the grace must not keep the process from ending.
-            threading.Thread(target=self._labour, name=f"worker-{number}", daemon=True).start()
-        log.info("worker started", worker=self._name, threads=threads)
+        log.info("worker started", worker=self._name, topics=sorted(self._lanes))
         pause = POLL
-        while not self._stop.is_set():
-            pause = POLL if survives(self._deliver) else min(pause * 2, LONGEST_PAUSE)
-            self._wait(pause)
+        with self._app.database.hints.heard_by(self._wake.set):
+            while not self._stop.is_set():
+                pause = POLL if survives(self._deliver) else min(pause * 2, LONGEST_PAUSE)
+                self._wait(pause)
         self._finish()
-        for _ in range(threads):
-            self._todo.put(None)
         log.info("worker stopped", worker=self._name, unfinished=len(self._held))
+
+    def _lane(self, topic: str) -> Lane:
+        handler = handlers.TABLE.get(topic)  # of what nobody handles, one after the other is buried
+        threads = self._app.settings.workers.get(topic, handler.threads if handler else 1)
+        limit = handler.limit.total_seconds() if handler else handlers.LIMIT.total_seconds()
+        return Lane(topic, threads, limit, self._perform, self._wake.set)
 
     def _deliver(self) -> None:
         for chore in self._chores:
             self._do(chore)
-        if free := self._app.settings.workers - len(self._held):
-            with self._app.unit(access.SYSTEM) as unit:
-                claimed = outbox.claim(unit, self._name, None, free, self._app.settings.outbox_lease)
-            if self._stop.is_set():
-                with self._app.unit(access.SYSTEM) as unit:
-                    for row in claimed:
-                        outbox.give_back(unit, row)
-                return
-            for row in claimed:
-                self._held.add(row)
-                self._todo.put(row)
+        for lane in self._lanes.values():
+            for job in lane.overdue():
+                self._fail(job, errors.TookTooLong(topic=job.topic))
+        lanes = self._look()
+        if lanes or self._done or self._may_run_alone:
+            self._exchange(lanes)
+
+    def _look(self) -> list[Lane]:
+        """The lanes with room for jobs that are due."""
+        if self._is_alone:
+            if self._held:
+                return []
+            self._is_alone, self._look_round.due = False, 0.0  # it may not have been the only one
+        if self._suspected_at is not None and time.monotonic() - self._suspected_at > 2 * self._lease.total_seconds():
+            return []  # nothing new until what runs has ended, and then the suspect
+        open_ = {topic: lane for topic, lane in self._lanes.items() if lane.room}
+        asked = {topic: lane.since for topic, lane in open_.items() if lane.since is not None}
+        with self._app.view() as view:
+            due = leases.topics_due(view, asked)
+        return [lane for topic, lane in open_.items() if topic in due or topic not in asked]
+
+    def _exchange(self, lanes: Iterable[Lane]) -> None:
+        """Finish what was done and claim what is next, in one transaction."""
+        done = list(self._done)
+        surplus = [job for lane in self._lanes.values() for job in lane.surplus()]
+        claimed: dict[Lane, list[Claimed]] = {}
+        with self._app.unit(access.SYSTEM) as unit:
+            fenced = outbox.finish_all(unit, done)
+            leases.give_back(unit, surplus)
+            for lane in lanes:
+                limit = lane.room
+                claimed[lane] = leases.claim(unit, self._name, lane.topic, limit, self._lease, lane.since)
+                lane.since = None if len(claimed[lane]) == limit else unit.now - MARGIN
+            if self._may_run_alone:
+                for job in leases.claim_alone(unit, self._name, self._lease):
+                    claimed[self._lanes[job.topic]] = [job]
+                    self._is_alone = True
+                self._suspected_at = None
+        for job, _ in done:
+            self._done.popleft()
+            self._release(job)
+        for job in surplus:
+            self._release(job)
+        for job in fenced:
+            log.warning("job was given to another worker", topic=job.topic, job=job.id)
+        self._held |= {(job.seq, job.claim_token): job for found in claimed.values() for job in found}
+        if self._stop.is_set():
+            self._give_back(job for found in claimed.values() for job in found)
+            return
+        for lane, found in claimed.items():
+            lane.add(found)
+
+    @property
+    def _lease(self) -> timedelta:
+        return self._app.settings.outbox_lease
+
+    @property
+    def _may_run_alone(self) -> bool:
+        return self._suspected_at is not None and not self._held
 
     def _do(self, chore: _Chore) -> None:
         if time.monotonic() >= chore.due:
@@ -113,47 +165,78 @@ class _Worker:
 
     def _show_life(self) -> None:
         with self._app.unit(access.SYSTEM) as unit:
-            outbox.beat(unit, self._name, list(self._held), self._app.settings.outbox_lease)
+            leases.beat(unit, self._name, [seq for seq, _ in tuple(self._held)], self._lease)
 
     def _recover(self) -> None:
+        """Take lost jobs back, and look thoroughly: for old jobs, topics that nobody handles, and suspects."""
         with self._app.unit(access.SYSTEM) as unit:
-            spent = outbox.recover(unit)
-        for row in spent:
-            survives(partial(work.bury_lost, self._app, row))
+            spent = leases.recover(unit)
+            leases.let_in_forgotten(unit)
+        for job in spent:
+            survives(partial(work.bury_lost, self._app, job))
+        with self._app.view() as view:
+            for topic in leases.topics(view):
+                self._lanes.setdefault(topic, self._lane(topic))
+            suspected = leases.is_one_to_run_alone(view)
+        for lane in self._lanes.values():
+            lane.since = None
+        self._suspected_at = (self._suspected_at or time.monotonic()) if suspected else None
 
     def _purge(self) -> None:
         with self._app.unit(access.SYSTEM) as unit:
             idempotency.purge(unit)
+            before = unit.now - self._app.settings.job_retention
+        pruned = outbox.AT_ONCE
+        while pruned == outbox.AT_ONCE and not self._stop.is_set():
+            with self._app.unit(access.SYSTEM) as unit:
+                pruned = outbox.prune(unit, before)
 
     def _leave(self) -> None:
         with self._app.unit(access.SYSTEM) as unit:
-            outbox.leave(unit, self._name)
+            leases.leave(unit, self._name)
 
     def _wait(self, seconds: float) -> None:
-        """Wait, but not when a thread has become free."""
-        self._freed.wait(seconds)
-        self._freed.clear()
+        """Wait, but not when there is something to do."""
+        self._wake.wait(seconds)
+        self._wake.clear()
 
     def _finish(self) -> None:
-        """Let what runs end, and keep it ours meanwhile, as long as the grace lasts."""
+        """Give back what was not begun, and keep what runs ours until it ends, as long as the grace lasts."""
         deadline = time.monotonic() + self._app.settings.stop_grace.total_seconds()
+        unstarted = [job for lane in self._lanes.values() for job in lane.close()]
+        survives(partial(self._give_back, unstarted))
         while self._held and (left := deadline - time.monotonic()) > 0:
             survives(lambda: self._do(self._beat))
-            self._wait(min(POLL, left))
+            survives(partial(self._exchange, []))
+            if self._held:
+                self._wait(min(POLL, left))
         survives(self._leave)
 
-    def _labour(self) -> None:
-        """Run jobs until there is a None among them."""
-        while row := self._todo.get():
-            with structlog.contextvars.bound_contextvars(request_id=row.id):
-                survives(partial(self._perform, row))
-            self._held.remove(row)
-            self._freed.set()
+    def _give_back(self, claimed: Iterable[Claimed]) -> None:
+        unstarted = list(claimed)
+        with self._app.unit(access.SYSTEM) as unit:
+            leases.give_back(unit, unstarted)
+        for job in unstarted:
+            self._release(job)
 
-    def _perform(self, row: "tables.Job") -> None:
+    def _release(self, job: Claimed) -> None:
+        self._held.pop((job.seq, job.claim_token), None)
+
+    def _perform(self, job: Claimed) -> None:
+        """Run a job in a thread of its lane, to whatever end."""
+        structlog.contextvars.bind_contextvars(request_id=job.id)
         try:
-            work.run(self._app, row)
-        except errors.Fenced:
-            raise
+            done = work.perform(self._app, job)
+        except errors.Fenced as fenced:
+            log.warning("job was given to another worker", topic=job.topic, error=str(fenced))
         except Exception as error:
-            work.fail(self._app, row, error)
+            self._fail(job, error)
+        else:
+            if done is not None:
+                self._done.append((job, done.receipt))
+                return
+        self._release(job)
+
+    def _fail(self, job: Claimed, error: Exception) -> None:
+        survives(partial(work.fail, self._app, job, error))
+        self._release(job)

@@ -2,19 +2,20 @@
 
 import random
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
 from flowops import errors
-from flowops.actions import outbox
+from flowops.actions import leases, outbox
+from flowops.actions.leases import Claimed
 from flowops.app import App
-from flowops.domain import access, jobs, retries, tokens
+from flowops.domain import access, jobs, tokens
 from flowops.workers import handlers
 
 if TYPE_CHECKING:
-    from flowops.storage import tables
     from flowops.storage.unit import Unit
 
 log = structlog.get_logger()
@@ -24,11 +25,25 @@ _FOR_GOOD = (errors.Invalid, errors.NotFound, errors.Conflict, errors.Denied)
 _LONGEST_ERROR = 500
 
 
-def run(app: App, row: "tables.Job") -> None:
+@dataclass(frozen=True)
+class Done:
+    """A job that was done and changed nothing here, so that it can be finished together with others."""
+
+    receipt: str | None
+
+
+def run(app: App, row: Claimed) -> None:
+    """Run the job and finish it; raises what `perform` does."""
+    if done := perform(app, row):
+        with app.unit(access.SYSTEM) as unit:
+            outbox.finish(unit, row, done.receipt)
+
+
+def perform(app: App, row: Claimed) -> Done | None:
     """Run the job and finish it in the unit that keeps what it did, so its effect on the database happens once.
 
-    Raises Fenced when the job was given to another worker meanwhile, UnknownTopic, and whatever the handler raises;
-    then nothing was kept.
+    One that has nothing to keep is left to be finished by the caller. Raises Fenced when the job was given to another
+    worker meanwhile, UnknownTopic, and whatever the handler raises; then nothing was kept.
     """
     handler = handlers.TABLE.get(row.topic)
     if handler is None:
@@ -36,41 +51,44 @@ def run(app: App, row: "tables.Job") -> None:
     job = _load(handler.job, row)
 
     def fence(unit: "Unit") -> None:
-        outbox.hold(unit, row.id, row.claim_token)
+        outbox.hold(unit, row)
 
-    settle = handler.run(app, job, fence)
+    outcome = handler.run(app, job, fence)
+    if outcome is None or isinstance(outcome, str):
+        return Done(outcome)
     with app.unit(handler.actor) as unit:
-        if settle is not None:
-            settle(unit)
+        outcome(unit)
         outbox.finish(unit, row)  # the fence: the job's row is locked last, after the rows that settling locks
+    return None
 
 
-def fail(app: App, row: "tables.Job", error: Exception) -> None:
+def fail(app: App, row: Claimed, error: Exception) -> None:
     """Bury the job, or put it off when trying again may help and it was not claimed too often.
 
     Raises Fenced when the job was given to another worker meanwhile: then it is theirs to settle.
     """
     told = _tell(error)
     is_known = isinstance(error, errors.FlowOpsError)  # anything else is a defect, and worth a stack trace
+    schedule = jobs.schedule(row.topic)
     with app.unit(access.SYSTEM) as unit:
-        if isinstance(error, _FOR_GOOD) or retries.is_spent(row.claims):
+        if isinstance(error, _FOR_GOOD) or schedule.is_spent(row.claims):
             _give_up(unit, row, told)
             outbox.bury(unit, row, told)
             log.error("job buried", topic=row.topic, claims=row.claims, error=told, exc_info=not is_known and error)
         else:
-            run_at = unit.now + retries.wait(row.claims, random.random(), _asked(error))
+            run_at = unit.now + schedule.wait(row.claims, random.random(), _asked(error))
             outbox.retry(unit, row, told, run_at)
             log.warning("job put off", topic=row.topic, until=run_at, error=told, exc_info=not is_known and error)
 
 
-def bury_lost(app: App, row: "tables.Job") -> None:
+def bury_lost(app: App, row: Claimed) -> None:
     """Bury a job whose workers were lost too often, unless its last one settles it in this moment after all."""
     with suppress(errors.Fenced), app.unit(access.SYSTEM) as unit:
-        _give_up(unit, row, outbox.LOST)
-        outbox.bury(unit, row, outbox.LOST)
+        _give_up(unit, row, leases.LOST)
+        outbox.bury(unit, row, leases.LOST)
 
 
-def _give_up(unit: "Unit", row: "tables.Job", why: str) -> None:
+def _give_up(unit: "Unit", row: Claimed, why: str) -> None:
     handler = handlers.TABLE.get(row.topic)
     if handler is not None and handler.give_up is not None:
         # What cannot be read or found leaves nothing undone, and must not keep the job from being buried.
@@ -78,7 +96,7 @@ def _give_up(unit: "Unit", row: "tables.Job", why: str) -> None:
             handler.give_up(unit, _load(handler.job, row), why)
 
 
-def _load(kind: type[jobs.Job], row: "tables.Job") -> jobs.Job:
+def _load(kind: type[jobs.Job], row: Claimed) -> jobs.Job:
     try:
         return kind.load(row.payload)
     except TypeError as wrong:

@@ -8,8 +8,10 @@ from sqlalchemy import select
 
 from flowops import app as application
 from flowops import errors
-from flowops.actions import outbox
+from flowops.actions import leases, outbox
+from flowops.actions.leases import Claimed
 from flowops.domain import access, jobs, retries
+from flowops.queries import outbox as queries
 from flowops.storage import tables
 from tests.conftest import Clock
 from tests.delivery import LEASE, Ring, bury, claim, finish, recover
@@ -27,10 +29,7 @@ def stored(app: application.App, job_id: str) -> tables.Job:
 
 def attempts(app: application.App, job_id: str) -> list[tuple[jobs.AttemptOutcome | None, str | None]]:
     with app.view() as view:
-        rows = view.session.scalars(
-            select(tables.JobAttempt).where(tables.JobAttempt.job_id == job_id).order_by(tables.JobAttempt.claim_token)
-        )
-        return [(row.outcome, row.error) for row in rows]
+        return [(attempt.outcome, attempt.error) for attempt in queries.get(view, job_id).attempts]
 
 
 def left(app: application.App) -> list[tables.FinishedJob]:
@@ -38,15 +37,17 @@ def left(app: application.App) -> list[tables.FinishedJob]:
         return list(view.session.scalars(select(tables.FinishedJob)))
 
 
-def ids(rows: list[tables.Job]) -> list[str]:
+def ids(rows: list[Claimed]) -> list[str]:
     return [row.id for row in rows]
 
 
 def test_a_claim_counts_and_gives_a_lease(app: application.App, clock: Clock) -> None:
     [job_id] = enqueue(app, "a")
     [job] = claim(app)
-    assert (job.id, job.status, job.claims, job.claim_token) == (job_id, jobs.Status.PROCESSING, 1, 1)
-    assert (job.worker, job.lease_until) == ("w1", clock.now + LEASE)
+    assert (job.id, job.claims, job.claim_token, job.worker) == (job_id, 1, 1, "w1")
+    row = stored(app, job_id)
+    assert (row.status, row.claims, row.claim_token) == (jobs.Status.PROCESSING, 1, 1)
+    assert (row.worker, row.started_at, row.lease_until) == ("w1", clock.now, clock.now + LEASE)
     assert attempts(app, job_id) == [(None, None)]
 
 
@@ -70,11 +71,10 @@ def test_a_job_does_not_run_before_its_time(app: application.App, clock: Clock) 
     assert ids(claim(app)) == job
 
 
-def test_a_worker_can_claim_only_some_topics(app: application.App) -> None:
+def test_a_topic_is_claimed_by_itself(app: application.App) -> None:
     enqueue(app, "a")
-    with app.unit(access.SYSTEM) as unit:
-        assert outbox.claim(unit, "w1", ["mail.send"], 10, LEASE) == []
-        assert len(outbox.claim(unit, "w1", ["mail.send", "bell.ring"], 10, LEASE)) == 1
+    assert claim(app, topic="mail.send") == []
+    assert len(claim(app, topic="bell.ring")) == 1
 
 
 def test_jobs_of_one_key_run_one_at_a_time_in_order(app: application.App) -> None:
@@ -118,7 +118,8 @@ def test_a_job_put_off_waits_and_keeps_its_error(app: application.App, clock: Cl
     assert claim(app) == []
     clock.forward(seconds=5)
     [again] = claim(app)
-    assert (again.claims, again.claim_token, again.error) == (2, 2, "billing did not answer")
+    assert (again.claims, again.claim_token) == (2, 2)
+    assert stored(app, job.id).error == "billing did not answer"
     assert attempts(app, job.id) == [(jobs.AttemptOutcome.RETRY, "billing did not answer"), (None, None)]
 
 
@@ -135,7 +136,7 @@ def test_giving_back_does_not_count(app: application.App) -> None:
     enqueue(app, "a")
     [job] = claim(app)
     with app.unit(access.SYSTEM) as unit:
-        outbox.give_back(unit, job)
+        leases.give_back(unit, [job])
     assert attempts(app, job.id) == []
     [again] = claim(app)
     assert (again.claims, again.claim_token) == (1, 2)
@@ -145,8 +146,7 @@ SETTLEMENTS: dict[str, Callable[..., None]] = {
     "finish": outbox.finish,
     "retry": lambda unit, job: outbox.retry(unit, job, "late", unit.now),
     "bury": lambda unit, job: outbox.bury(unit, job, "late"),
-    "give_back": outbox.give_back,
-    "hold": lambda unit, job: outbox.hold(unit, job.id, job.claim_token),
+    "hold": outbox.hold,
 }
 
 
@@ -188,7 +188,7 @@ def test_a_heartbeat_keeps_a_job(app: application.App, clock: Clock) -> None:
     for _ in range(5):
         clock.forward(seconds=20)
         with app.unit(access.SYSTEM) as unit:
-            outbox.beat(unit, "w1", claimed, LEASE)
+            leases.beat(unit, "w1", [job.seq for job in claimed], LEASE)
         assert recover(app) == 0
     finish(app, claimed[0])
 
@@ -200,7 +200,7 @@ def test_a_heartbeat_does_not_take_a_job_back(app: application.App, clock: Clock
     recover(app)
     [fresh] = claim(app, worker="other")
     with app.unit(access.SYSTEM) as unit:
-        outbox.beat(unit, "stalled", stale, timedelta(hours=1))
+        leases.beat(unit, "stalled", [job.seq for job in stale], timedelta(hours=1))
     assert stored(app, fresh.id).lease_until == clock.now + LEASE
 
 
@@ -213,16 +213,16 @@ def test_a_process_is_known_until_it_leaves(app: application.App, clock: Clock) 
     for _ in range(2):
         clock.forward(seconds=10)
         with app.unit(access.SYSTEM) as unit:
-            outbox.beat(unit, "w1", [], LEASE)
+            leases.beat(unit, "w1", [], LEASE)
     assert known() == [("w1", started + timedelta(seconds=10), started + timedelta(seconds=20))]
     with app.unit(access.SYSTEM) as unit:
-        outbox.leave(unit, "w1")
+        leases.leave(unit, "w1")
     assert known() == []
 
 
 def test_a_process_not_heard_of_for_a_day_is_forgotten(app: application.App, clock: Clock) -> None:
     with app.unit(access.SYSTEM) as unit:
-        outbox.beat(unit, "killed", [], LEASE)
+        leases.beat(unit, "killed", [], LEASE)
     clock.forward(days=1, seconds=1)
     recover(app)
     with app.view() as view:
@@ -236,7 +236,7 @@ def test_a_lost_workers_job_is_taken_back(app: application.App, clock: Clock) ->
     assert recover(app) == 0
     clock.forward(seconds=1)
     assert recover(app) == 1
-    assert attempts(app, job.id) == [(jobs.AttemptOutcome.FENCED, outbox.LOST)]
+    assert attempts(app, job.id) == [(jobs.AttemptOutcome.FENCED, leases.LOST)]
     assert ids(claim(app)) == [job.id]
 
 
@@ -247,42 +247,50 @@ def test_a_job_that_kills_its_worker_is_buried_after_five_claims(app: applicatio
         claims += 1
         clock.forward(seconds=31)
         recover(app)
-    assert claims == retries.MAX_CLAIMS == 5
+    assert claims == retries.USUAL.tries == 5
     assert stored(app, job_id).status is jobs.Status.DEAD
-    assert attempts(app, job_id)[-1] == (jobs.AttemptOutcome.DEAD, outbox.LOST)
+    assert attempts(app, job_id)[-1] == (jobs.AttemptOutcome.DEAD, leases.LOST)
 
 
-def test_a_job_that_was_lost_with_its_worker_runs_alone(app: application.App, clock: Clock) -> None:
+def lose(app: application.App, clock: Clock, times: int) -> list[str]:
+    """Let these jobs be claimed and lost so often."""
+    for _ in range(times):
+        lost = claim(app, worker="killed")
+        clock.forward(seconds=31)
+        recover(app)
+    return ids(lost)
+
+
+def test_a_job_that_was_lost_once_goes_on_behind_what_is_due(app: application.App, clock: Clock) -> None:
     lost = enqueue(app, "a", "b")
-    assert len(claim(app, worker="killed")) == 2
+    claim(app, worker="killed")
     clock.forward(seconds=31)
     others = enqueue(app, "c", "d")
     clock.forward(seconds=1)
     recover(app)
-    queued = claim(app)
-    assert ids(queued) == others  # what was due already comes first
-    for job in queued:
-        finish(app, job)
-    others = enqueue(app, "e", "f")
-    [suspect] = claim(app)
-    assert suspect.id == lost[0]
-    assert claim(app) == []  # nothing beside it
-    assert ids(claim(app, worker="w2")) == [lost[1]]
-    finish(app, suspect)
-    assert ids(claim(app)) == others
+    assert ids(claim(app)) == others + lost
 
 
-def test_a_worker_that_is_busy_waits_before_it_takes_a_lost_job(app: application.App, clock: Clock) -> None:
-    [other] = enqueue(app, "a")
-    [running] = claim(app, lease=timedelta(hours=1))
-    [lost] = enqueue(app, "b")
-    claim(app, worker="killed")
-    clock.forward(seconds=31)
-    recover(app)
-    assert running.id == other
-    assert claim(app) == []
-    finish(app, running)
-    assert ids(claim(app)) == [lost]
+def test_a_job_that_was_lost_twice_runs_alone(app: application.App, clock: Clock) -> None:
+    lost = enqueue(app, "a", "b")
+    lose(app, clock, times=2)
+    others = enqueue(app, "c", "d")
+    with app.unit(access.SYSTEM) as unit:
+        assert leases.is_one_to_run_alone(unit.view)
+        assert ids(leases.claim(unit, "w1", Ring.topic, 10, LEASE)) == others
+        assert ids(leases.claim_alone(unit, "w1", LEASE)) == lost[:1]
+        assert ids(leases.claim_alone(unit, "w2", LEASE)) == lost[1:]
+        assert leases.claim_alone(unit, "w2", LEASE) == []
+        assert not leases.is_one_to_run_alone(unit.view)
+
+
+def test_a_job_that_failed_alone_need_not_run_alone_again(app: application.App, clock: Clock) -> None:
+    enqueue(app, "a")
+    lose(app, clock, times=2)
+    [job] = claim(app)
+    with app.unit(access.SYSTEM) as unit:
+        outbox.retry(unit, job, "it failed, and its worker lives", unit.now)
+        assert not leases.is_one_to_run_alone(unit.view)
 
 
 def test_a_dead_job_can_be_retried_from_the_start(app: application.App) -> None:

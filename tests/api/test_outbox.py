@@ -2,7 +2,7 @@
 
 import pytest
 
-from flowops.actions import outbox
+from flowops.actions import leases, outbox
 from flowops.app import App
 from flowops.domain import jobs, tokens
 from flowops.domain.access import SYSTEM, Role
@@ -24,7 +24,7 @@ def dead(app: App, error: str = "Unavailable: mail did not answer", how: str = "
     with app.unit(SYSTEM) as unit:
         made = unit.enqueue(Ring(bell="front", how=how))
         unit.session.flush()
-        [job] = outbox.claim(unit, "worker", [Ring.topic], 1, app.settings.outbox_lease)
+        [job] = leases.claim(unit, "worker", Ring.topic, 1, app.settings.outbox_lease)
         outbox.bury(unit, job, error)
     return made
 
@@ -128,7 +128,7 @@ def test_a_supervisor_rescues_a_job_of_another_queue_without_reading_it(api: Api
     with app.unit(SYSTEM) as unit:
         made = unit.enqueue(jobs.SendMail(**mail, idempotency_key=key, handoff_id=case.id))
         unit.session.flush()
-        [job] = outbox.claim(unit, "worker", [jobs.SendMail.topic], 1, app.settings.outbox_lease)
+        [job] = leases.claim(unit, "worker", jobs.SendMail.topic, 1, app.settings.outbox_lease)
         outbox.bury(unit, job, "Unavailable: mail did not answer")
     [listed] = api.get("/outbox?status=dead", supervisor).json()["items"]
     read = api.get(f"/outbox/{made}", supervisor).json()

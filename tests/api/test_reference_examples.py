@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flowops.actions import outbox
+from flowops.actions import leases, outbox
 from flowops.app import App
 from flowops.domain import jobs
 from flowops.domain.access import SYSTEM, Role
@@ -125,7 +125,7 @@ class World:
     def _dead(self) -> str:
         job_id = delivery.enqueue(self.app, delivery.Ring(bell=f"bell {next(NUMBERS)}"))[0]
         with self.app.unit(SYSTEM) as unit:
-            claimed = outbox.claim(unit, "worker", [delivery.Ring.topic], 10, self.app.settings.outbox_lease)
+            claimed = leases.claim(unit, "worker", delivery.Ring.topic, 10, self.app.settings.outbox_lease)
             outbox.bury(unit, next(job for job in claimed if job.id == job_id), "Unavailable: mail did not answer")
         return job_id
 
@@ -139,7 +139,7 @@ class World:
     def _delivered(self) -> str:
         job_id = self.call(f"/webhooks/{self['WEBHOOK']}/ping", "ADMIN")["jobId"]
         with self.app.unit(SYSTEM) as unit:
-            claimed = outbox.claim(unit, "worker", [jobs.DeliverWebhook.topic], 10, self.app.settings.outbox_lease)
+            claimed = leases.claim(unit, "worker", jobs.DeliverWebhook.topic, 10, self.app.settings.outbox_lease)
             outbox.finish(unit, next(job for job in claimed if job.id == job_id))
         return str(job_id)
 

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from flowops import app as application
 from flowops import settings as configuration
-from flowops.actions import outbox
+from flowops.actions import leases
 from flowops.app import App
 from flowops.domain import jobs
 from flowops.domain.access import SYSTEM, Role
@@ -39,7 +39,7 @@ def test_a_worker_that_lives_takes_the_warning_away_and_a_late_job_adds_one(api:
         unit.enqueue(jobs.GenerateArtifact(handoff_id="hnd_1", kind="handoff_summary.v1"))
     clock.forward(minutes=6)
     with app.unit(SYSTEM) as unit:
-        outbox.beat(unit, "worker", [], app.settings.outbox_lease)
+        leases.beat(unit, "worker", [], app.settings.outbox_lease)
     assert api.get("/readyz").json()["warnings"] == ["The oldest job has been due for 360 s."]
 
 
@@ -197,7 +197,7 @@ def test_a_worker_that_beats_seldom_is_missed_once_its_lease_has_passed(database
     settings = configuration.load(database_url=database_url, secret_key="k" * 32, outbox_lease="5m")
     app = application.build(settings, clock)
     with app.unit(SYSTEM) as unit:
-        outbox.beat(unit, "host:1:abc", [], settings.outbox_lease)
+        leases.beat(unit, "host:1:abc", [], settings.outbox_lease)
     with live.in_process(app) as api:
         clock.forward(seconds=299)
         assert api.get("/readyz").json()["warnings"] == []

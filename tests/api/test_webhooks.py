@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flowops.actions import outbox
+from flowops.actions import leases, outbox
 from flowops.app import App
 from flowops.domain import events, jobs
 from flowops.domain.access import SYSTEM, Role
@@ -42,9 +42,9 @@ def recorded(app: App) -> list[tuple[str, dict[str, Any]]]:
 def end(app: App, how: str) -> None:
     """The one delivery that waits ends this way."""
     with app.unit(SYSTEM) as unit:
-        [job] = outbox.claim(unit, "worker", [jobs.DeliverWebhook.topic], 1, app.settings.outbox_lease)
+        [job] = leases.claim(unit, "worker", jobs.DeliverWebhook.topic, 1, app.settings.outbox_lease)
         if how == "done":
-            outbox.finish(unit, job)
+            outbox.finish(unit, job, "HTTP 204")
         else:
             outbox.bury(unit, job, "Unavailable: The webhook did not answer: HTTP 500")
 
@@ -201,7 +201,7 @@ def test_a_delivery_that_is_over_is_made_again_under_the_same_id(api: Api, app: 
     assert again["jobId"] != sent["jobId"]
     end(app, "dead")
     log = api.get(f"/webhooks/{webhook_id}/deliveries", admin).json()["items"]
-    assert [one["status"] for one in log] == ["dead", "done"]
+    assert [(one["status"], one["receipt"]) for one in log] == [("dead", None), ("done", "HTTP 204")]
     assert log[0]["attempts"][0]["error"].endswith("HTTP 500")
     revived = api.post(path.replace(sent["jobId"], again["jobId"]), admin).json()
     assert (revived["jobId"], revived["status"]) == (again["jobId"], "pending")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flowops import app as application
-from flowops.actions import outbox
+from flowops.actions import leases, outbox
 from flowops.app import App
 from flowops.cli import doctor
 from flowops.domain import jobs
@@ -48,7 +48,7 @@ def test_a_worker_counts_as_alive_until_its_lease_has_passed(
     then = datetime.now(UTC) - timedelta(seconds=seconds)
     worker = application.build(settings, lambda: then)
     with worker.unit(SYSTEM) as unit:
-        outbox.beat(unit, "host:1:abc", [], settings.outbox_lease)
+        leases.beat(unit, "host:1:abc", [], settings.outbox_lease)
     worker.close()
     assert examine()["workers"].state == state
 
@@ -57,7 +57,7 @@ def test_dead_letters_are_counted(app: App, examine: Examine) -> None:
     with app.unit(SYSTEM) as unit:
         unit.enqueue(jobs.GenerateArtifact(handoff_id="hnd_1", kind="handoff_summary.v1"))
     with app.unit(SYSTEM) as unit:
-        (job,) = outbox.claim(unit, "worker", None, 1, timedelta(seconds=30))
+        (job,) = leases.claim(unit, "worker", jobs.GenerateArtifact.topic, 1, timedelta(seconds=30))
         outbox.bury(unit, job, "no")
     assert examine()["dead letters"].found == "1, last: ai.generate"
 

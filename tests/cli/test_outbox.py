@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from flowops.actions import outbox
+from flowops.actions import leases, outbox
 from flowops.app import App
 from flowops.domain import events, jobs
 from flowops.domain.access import SYSTEM
@@ -20,7 +20,7 @@ def dead(app: App) -> str:
     with app.unit(SYSTEM) as unit:
         unit.enqueue(jobs.GenerateArtifact(handoff_id="hnd_1", kind="handoff_summary.v1"))
     with app.unit(SYSTEM) as unit:
-        (job,) = outbox.claim(unit, "worker", None, 1, app.settings.outbox_lease)
+        (job,) = leases.claim(unit, "worker", jobs.GenerateArtifact.topic, 1, app.settings.outbox_lease)
         outbox.bury(unit, job, "NotFound: there is no handoff hnd_1")
     return job.id
 
@@ -69,7 +69,7 @@ def test_more_dead_jobs_than_fit_into_one_transaction_are_tried_again_too(
     with app.unit(SYSTEM) as unit:
         unit.enqueue(jobs.GenerateArtifact(handoff_id="hnd_2", kind="handoff_summary.v1"))
     with app.unit(SYSTEM) as unit:
-        (job,) = outbox.claim(unit, "worker", None, 1, app.settings.outbox_lease)
+        (job,) = leases.claim(unit, "worker", jobs.GenerateArtifact.topic, 1, app.settings.outbox_lease)
         outbox.bury(unit, job, "NotFound: there is no handoff hnd_2")
     monkeypatch.setattr(outbox, "AT_ONCE", 1)
     assert flowops("outbox", "retry", "--topic", "ai.generate").out == "2 jobs will be tried again.\n"

@@ -4,8 +4,10 @@ import email.header
 import email.utils
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from email.message import Message
 from pathlib import Path
@@ -153,10 +155,28 @@ def test_a_server_out_of_reach_has_nothing() -> None:
     assert silence.value.facts["sent"] is False
 
 
+@contextmanager
+def rude_server(behave: Callable[[socket.socket], None]) -> Iterator[int]:
+    """The port of a server that does this with each connection, and then ends it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection, suppress(OSError):
+                        behave(connection)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)  # wakes who waits for a connection
+
+
 def dripping(connection: socket.socket) -> None:
     """Say a letter at a time, each well within any timeout of a single read, and never come to an end."""
     while True:
-        connection.sendall(b"2")
+        connection.sendall(b"x")
         time.sleep(0.02)
 
 
@@ -183,7 +203,7 @@ RUDE: dict[str, Callable[[socket.socket], None]] = {
 def test_a_server_that_does_not_speak_as_agreed_has_nothing(
     scheme: str, behave: Callable[[socket.socket], None]
 ) -> None:
-    with servers.rude_server(behave) as port:
+    with rude_server(behave) as port:
         rude = SmtpMail(f"{scheme}://127.0.0.1:{port}", "support@example.org", timeout=0.2)
         began = time.monotonic()
         with pytest.raises(errors.Unavailable) as trouble:

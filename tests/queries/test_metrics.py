@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from flowops import app as application
 from flowops.actions import artifacts as reviews
-from flowops.actions import handoffs, ownership
+from flowops.actions import handoffs, leases, ownership
 from flowops.actions import outbox as actions
 from flowops.domain import access
 from flowops.domain.access import Actor
@@ -97,13 +97,13 @@ def test_what_the_assistant_wrote_is_counted_and_timed(app: application.App, ada
 def test_jobs_and_attempts_are_counted(app: application.App, clock: Clock) -> None:
     enqueue(app, *(Ring(bell=bell) for bell in ("done", "dead", "retried", "lost", "waiting")))
     with app.unit(access.SYSTEM) as unit:
-        done, dead, retried, _ = actions.claim(unit, "w1", None, 4, timedelta(seconds=30))
+        done, dead, retried, _ = leases.claim(unit, "w1", Ring.topic, 4, timedelta(seconds=30))
         actions.finish(unit, done)
         actions.bury(unit, dead, "refused")
         actions.retry(unit, retried, "timed out", unit.now + timedelta(hours=1))
     clock.forward(seconds=31)
     with app.unit(access.SYSTEM) as unit:
-        actions.recover(unit)
+        leases.recover(unit)
     for status, number in (("done", 1), ("dead", 1), ("pending", 3), ("processing", 0)):
         assert value(app, "flowops_outbox_jobs", topic="bell.ring", status=status) == number
     for outcome in ("done", "dead", "retry", "fenced"):
@@ -115,7 +115,7 @@ def test_jobs_and_attempts_are_counted(app: application.App, clock: Clock) -> No
 def test_a_dead_letter_stays_counted_when_it_is_retried(app: application.App) -> None:
     [job_id] = enqueue(app, Ring(bell="a"))
     with app.unit(access.SYSTEM) as unit:
-        [job] = actions.claim(unit, "w1", None, 1, timedelta(seconds=30))
+        [job] = leases.claim(unit, "w1", Ring.topic, 1, timedelta(seconds=30))
         actions.bury(unit, job, "refused")
         actions.retry_dead(unit, job_id)
     assert value(app, "flowops_dead_letters_total", topic="bell.ring") == 1

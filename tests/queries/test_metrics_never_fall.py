@@ -6,7 +6,7 @@ import pytest
 
 from flowops.actions import artifacts as reviews
 from flowops.actions import effects as actions
-from flowops.actions import execution, handoffs, outbox, ownership
+from flowops.actions import execution, handoffs, leases, outbox, ownership
 from flowops.app import App
 from flowops.domain.access import SYSTEM, Actor, Role
 from flowops.domain.artifacts import Judgement
@@ -125,7 +125,7 @@ def test_no_total_falls_in_the_life_of_a_job(app: App, clock: Clock, totals: Tot
     totals.look()
     delivery.bury(app, first)
     with app.unit(SYSTEM) as unit:
-        outbox.give_back(unit, second)
+        leases.give_back(unit, [second])
     totals.look()
     with app.unit(SYSTEM) as unit:
         outbox.retry_dead(unit, job_id)

@@ -6,6 +6,7 @@ import pytest
 
 from flowops import app as application
 from flowops import errors
+from flowops.actions import leases
 from flowops.actions import outbox as actions
 from flowops.domain import access, jobs, tokens
 from flowops.domain.access import Role
@@ -23,7 +24,7 @@ def made(app: application.App) -> dict[str, str]:
         unit.enqueue(Ring(bell="later"), run_at=unit.now + timedelta(hours=1))
     ids = enqueue(app, Ring(bell="done"), Ring(bell="dead"), Ring(bell="discarded"), Ring(bell="processing"))
     with app.unit(access.SYSTEM) as unit:
-        done, dead, discarded, _ = actions.claim(unit, "w1", None, 4, timedelta(seconds=30))
+        done, dead, discarded, _ = leases.claim(unit, "w1", Ring.topic, 4, timedelta(seconds=30))
         actions.finish(unit, done)
         actions.bury(unit, dead, "refused")
         actions.bury(unit, discarded, "refused")

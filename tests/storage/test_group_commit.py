@@ -1,4 +1,4 @@
-"""Writers that wait for SQLite share one commit: each alone keeps or loses what it did, and none hears before it is safe."""
+"""Writers that wait for SQLite share one commit: each keeps or loses its own, and none hears before it is safe."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, select, text
+from sqlalchemy import Connection, event, select, text
 
 from flowops import errors
 from flowops.domain import events
@@ -32,7 +32,7 @@ def commits(database: Database) -> list[float]:
     """When each commit that ended a writing transaction began."""
     seen: list[float] = []
 
-    def note(connection: engine.Connection) -> None:
+    def note(connection: Connection) -> None:
         if connection.get_execution_options().get("writes"):
             seen.append(time.monotonic())
 
@@ -105,7 +105,7 @@ def test_nobody_hears_before_the_commit_is_over(database: Database) -> None:
     """Of those who succeeded as of those who failed: what failed may have failed because of what others wrote."""
     may_commit, committing = threading.Event(), threading.Event()
 
-    def hold(connection: engine.Connection) -> None:
+    def hold(connection: Connection) -> None:
         if connection.get_execution_options()["writes"]:
             committing.set()
             assert may_commit.wait(10)
@@ -167,7 +167,7 @@ def test_a_commit_that_fails_fails_the_whole_group(database: Database) -> None:
 
     with together(database, adding("a"), failing(errors.NotFound(kind="x", id="1")), owe, adding("b")) as futures:
         for future in futures:
-            with pytest.raises(errors.Unavailable, match="FOREIGN KEY constraint failed. Nothing was lost"):
+            with pytest.raises(errors.Unavailable, match=r"FOREIGN KEY constraint failed\. Nothing was lost"):
                 future.result()
     assert names(database) == set()
     with open_unit(database, SYSTEM) as unit:

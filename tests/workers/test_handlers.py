@@ -162,7 +162,7 @@ def test_an_effect_whose_job_is_given_up_reaches_a_person_and_can_still_be_carri
 ) -> None:
     effect_id = refund(app)
     provider.fault = on_refund(servers.answering(503))
-    for _ in range(retries.MAX_CLAIMS):
+    for _ in range(retries.USUAL.tries):
         delivery.deliver(app)
         clock.forward(hours=1)
     assert status(app, effect_id) is Status.EXECUTING
@@ -179,9 +179,8 @@ def test_an_effect_whose_job_is_given_up_reaches_a_person_and_can_still_be_carri
 
 def test_an_effect_whose_workers_were_lost_too_often_reaches_a_person(app: application.App, clock: Clock) -> None:
     refund(app)
-    for _ in range(retries.MAX_CLAIMS):
-        with app.unit(SYSTEM) as unit:
-            assert outbox.claim(unit, "w", ["effect.execute"], 1, app.settings.outbox_lease)
+    for _ in range(retries.USUAL.tries):
+        assert delivery.claim(app, topic="effect.execute")
         clock.forward(minutes=1)
         delivery.recover(app)
     assert only(app, tables.Handoff).reason == "effect_failed"

@@ -10,12 +10,14 @@ from sqlalchemy import create_engine, select
 
 from flowops import app as application
 from flowops import settings as configuration
-from flowops.actions import outbox
+from flowops.actions import leases
 from flowops.domain import access, jobs
 from flowops.queries import outbox as queries
 from flowops.storage import tables
 from flowops.workers import handlers, loop
 from tests.delivery import Ring, attempts, deliver, enqueue, wait_until, working
+
+THREADS = 2
 
 
 class Bells:
@@ -34,7 +36,8 @@ class Bells:
 @pytest.fixture
 def bells(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bells]:
     bells = Bells()
-    monkeypatch.setitem(handlers.TABLE, Ring.topic, handlers.Handler(Ring, access.SYSTEM, bells.ring))
+    handler = handlers.Handler(Ring, access.SYSTEM, bells.ring, threads=THREADS)
+    monkeypatch.setitem(handlers.TABLE, Ring.topic, handler)
     yield bells
     bells.go_on.set()
 
@@ -65,10 +68,10 @@ def test_no_more_jobs_run_at_once_than_there_are_threads(app: application.App, b
     bells.go_on.clear()
     ids = enqueue(app, *(Ring(bell=f"bell {number}") for number in range(5)))
     with working(app):
-        wait_until(lambda: len(bells.rung) == app.settings.workers)
+        wait_until(lambda: len(bells.rung) == THREADS)
         time.sleep(0.5)
-        assert len(bells.rung) == app.settings.workers
-        assert statuses(app, ids[app.settings.workers :]) == {jobs.Status.PENDING}  # left for other processes
+        assert len(bells.rung) == THREADS
+        assert statuses(app, ids[THREADS:]) == {jobs.Status.PENDING}  # left for other processes
         bells.go_on.set()
         wait_until(lambda: len(bells.rung) == 5)
 
@@ -150,7 +153,7 @@ def test_a_lost_database_is_waited_for(app: application.App, bells: Bells) -> No
 def test_lost_jobs_are_taken_back_without_anyones_help(app: application.App, bells: Bells) -> None:
     [job_id] = enqueue(app, Ring(bell="a"))
     with app.unit(access.SYSTEM) as unit:
-        outbox.claim(unit, "killed", None, 1, timedelta(seconds=1))
+        leases.claim(unit, "killed", Ring.topic, 1, timedelta(seconds=1))
     with working(app):
         wait_until(lambda: statuses(app, [job_id]) == {jobs.Status.DONE}, seconds=5)
     assert attempts(app, job_id) == ["fenced", "done"]

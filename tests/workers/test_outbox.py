@@ -9,12 +9,14 @@ from sqlalchemy.pool import QueuePool
 
 from flowops import app as application
 from flowops import errors
-from flowops.actions import outbox as actions
+from flowops.actions import leases
+from flowops.actions.leases import Claimed
 from flowops.domain import access, events, jobs, retries
 from flowops.queries import outbox as queries
 from flowops.storage import tables
 from flowops.storage.unit import Unit
 from flowops.workers import handlers, outbox
+from tests import delivery
 from tests.conftest import Clock
 from tests.delivery import Ring, attempts, enqueue
 
@@ -32,9 +34,8 @@ def register(monkeypatch: pytest.MonkeyPatch) -> Register:
     return add
 
 
-def claim(app: application.App) -> tables.Job:
-    with app.unit(access.SYSTEM) as unit:
-        [job] = actions.claim(unit, "w1", None, 1, timedelta(seconds=30))
+def claim(app: application.App) -> Claimed:
+    [job] = delivery.claim(app)
     return job
 
 
@@ -42,7 +43,7 @@ def lose(app: application.App, clock: Clock) -> None:
     """The lease of every claimed job runs out, and the jobs are taken back."""
     clock.forward(seconds=31)
     with app.unit(access.SYSTEM) as unit:
-        actions.recover(unit)
+        leases.recover(unit)
 
 
 def attempt(app: application.App) -> queries.Row:
@@ -114,7 +115,7 @@ def test_an_outage_and_a_defect_are_tried_again(app: application.App, register: 
     job = attempt(app)
     assert isinstance(job, tables.Job)
     assert job.status is jobs.Status.PENDING
-    assert clock.now <= job.run_at <= clock.now + retries.FIRST_WAIT
+    assert clock.now <= job.run_at <= clock.now + retries.USUAL.ceilings[0]
     clock.forward(seconds=10)
     register(failing(ZeroDivisionError("division by zero")))
     again = attempt(app)

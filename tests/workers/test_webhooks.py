@@ -78,6 +78,8 @@ def test_an_event_arrives_signed_and_says_where_it_is_from(
     assert (seen.body["type"], seen.body["subject"], seen.body["specversion"]) == ("handoff.claimed", "hnd_1", "1.0")
     [delivered] = log(app, webhook_id)
     assert (delivered.job.status, [attempt.outcome for attempt in delivered.attempts]) == ("done", ["done"])
+    assert isinstance(delivered.job, tables.FinishedJob)
+    assert delivered.job.receipt == "HTTP 200"
 
 
 def test_a_secret_that_expired_signs_nothing_more(app: application.App, receiver: Receiver, clock: Clock) -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from flowops.api.schemas.answer import Answer
 from flowops.domain import jobs
 from flowops.queries import outbox
-
-if TYPE_CHECKING:
-    from flowops.storage import tables
 
 
 class Job(Answer):
@@ -44,7 +41,7 @@ class Attempt(Answer):
     error: str | None
 
     @classmethod
-    def of(cls, attempt: tables.JobAttempt) -> Self:
+    def of(cls, attempt: outbox.Attempt) -> Self:
         names = ("worker", "started_at", "finished_at", "outcome", "error")
         return cls(claim=attempt.claim_token, **{name: getattr(attempt, name) for name in names})
 

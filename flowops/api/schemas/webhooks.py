@@ -68,6 +68,7 @@ class Delivery(Answer):
     subject: str
     sequence: str | None
     status: jobs.Status
+    receipt: str | None
     error: str | None
     created_at: datetime
     finished_at: datetime | None
@@ -83,6 +84,7 @@ class Delivery(Answer):
             subject=event["subject"],
             sequence=event.get("sequence"),
             status=shown.job.status,
+            receipt=getattr(shown.job, "receipt", None),
             error=shown.job.error,
             created_at=shown.job.created_at,
             finished_at=getattr(shown.job, "finished_at", None),

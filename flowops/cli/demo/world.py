@@ -9,24 +9,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flowops import errors, settings
-from flowops.actions import operators, outbox
+from flowops.actions import leases, operators
+from flowops.actions.leases import Claimed
 from flowops.ai import extractive
 from flowops.ai.generator import Candidate
 from flowops.app import App
 from flowops.cli import terminal
 from flowops.cli.demo import cases
+from flowops.domain import jobs
 from flowops.domain.access import SYSTEM, Actor, Role
 from flowops.domain.money import Money
 from flowops.gateways.billing import SandboxBilling
 from flowops.gateways.mail import SandboxMail
 from flowops.gateways.receipts import Receipt
 from flowops.workers import outbox as work
-
-if TYPE_CHECKING:
-    from flowops.storage import tables
 
 BOTS = {"default": "support-bot", "payments": "payments-bot", "trust": "trust-bot"}  # who sends in what, by queue
 PEOPLE = {
@@ -90,9 +89,10 @@ def deliver(app: App) -> None:
                 work.fail(app, job, error)
 
 
-def _claim(app: App) -> "list[tables.Job]":
+def _claim(app: App) -> list[Claimed]:
     with app.unit(SYSTEM) as unit:
-        return outbox.claim(unit, "demo", None, limit=50, lease=app.settings.outbox_lease)
+        lease = app.settings.outbox_lease
+        return [job for topic in jobs.JOBS for job in leases.claim(unit, "demo", topic, limit=50, lease=lease)]
 
 
 class Inline:

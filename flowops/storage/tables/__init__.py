@@ -12,7 +12,7 @@ from flowops.storage.tables.cases import (
     SlaMark,
 )
 from flowops.storage.tables.intake import Customer, Decision, PolicyVersion, Request
-from flowops.storage.tables.outbox import FinishedJob, Heartbeat, IdempotencyKey, Job, JobAttempt
+from flowops.storage.tables.outbox import FinishedJob, Heartbeat, IdempotencyKey, Job, JobAttempt, PrunedAttempts
 from flowops.storage.tables.people import BrowserSession, Queue, QueueMember, SignInLink, Token, User
 from flowops.storage.tables.record import AuditEntry, AuditPrivate
 from flowops.storage.tables.row import BOOKKEEPING, Base
@@ -44,6 +44,7 @@ __all__ = [
     "Job",
     "FinishedJob",
     "JobAttempt",
+    "PrunedAttempts",
     "Heartbeat",
     "IdempotencyKey",
     "Webhook",

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Identity, Index, text
+from sqlalchemy import BigInteger, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flowops.domain import jobs
@@ -15,13 +15,16 @@ class Job(Base):
 
     __tablename__ = "jobs"
     __table_args__ = (
-        # Claimed in this order; only waiting jobs are in the index, so it stays small.
-        Index("ix_jobs_claimable", "run_at", "seq", postgresql_where=text("status = 'pending'"),
-              sqlite_where=text("status = 'pending'")),
+        # Claimed in this order. Only what a claim may take is in the index, so it stays small.
+        Index("ix_jobs_claimable", "topic", "run_at", "seq",
+              postgresql_where=text("status = 'pending' AND waits IS NULL"),
+              sqlite_where=text("status = 'pending' AND waits IS NULL")),
         Index("ix_jobs_key", "key", "seq"),
         # Two jobs of one key never run at once, whatever the workers believe.
         Index("uq_jobs_running_key", "key", unique=True, postgresql_where=text("status = 'processing'"),
               sqlite_where=text("status = 'processing'")),
+        Index("ix_jobs_waits", "waits", "key", "seq", postgresql_where=text("waits IS NOT NULL"),
+              sqlite_where=text("waits IS NOT NULL")),
         {"sqlite_autoincrement": True} | BOOKKEEPING,
     )  # fmt: skip
     prefix = "job"
@@ -32,9 +35,11 @@ class Job(Base):
     key: Mapped[str]
     payload: Mapped[dict[str, Any]]
     status: Mapped[jobs.Status]
+    waits: Mapped[jobs.Waits | None]
     run_at: Mapped[datetime]
     claims: Mapped[int] = mapped_column(default=0)
     claim_token: Mapped[int] = mapped_column(default=0)
+    started_at: Mapped[datetime | None]
     lease_until: Mapped[datetime | None]
     worker: Mapped[str | None]
     error: Mapped[str | None]
@@ -42,12 +47,11 @@ class Job(Base):
 
 
 class FinishedJob(Base):
-    """A job that was done or discarded, out of the way of those that wait."""
+    """A job that was done or discarded, out of the way of those that wait; of the try that did it, who and when."""
 
     __tablename__ = "finished_jobs"
     __table_args__ = (
-        Index("ix_finished_jobs_topic_finished", "topic", "finished_at"),
-        Index("ix_finished_jobs_topic_status", "topic", "status"),
+        Index("ix_finished_jobs_topic_status_finished", "topic", "status", "finished_at"),
         BOOKKEEPING,
     )
 
@@ -57,13 +61,17 @@ class FinishedJob(Base):
     payload: Mapped[dict[str, Any]]
     status: Mapped[jobs.Status]
     claims: Mapped[int]
+    claim_token: Mapped[int]
+    started_at: Mapped[datetime | None]
+    worker: Mapped[str | None]
+    receipt: Mapped[str | None]
     error: Mapped[str | None]
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime]
 
 
 class JobAttempt(Base):
-    """One try at a job, kept with its error; `outcome` is empty while it runs."""
+    """One try at a job that did not do it, kept with its error."""
 
     __tablename__ = "job_attempts"
     __table_args__ = (
@@ -77,9 +85,20 @@ class JobAttempt(Base):
     topic: Mapped[str]
     worker: Mapped[str]
     started_at: Mapped[datetime]
-    finished_at: Mapped[datetime | None]
-    outcome: Mapped[jobs.AttemptOutcome | None]
+    finished_at: Mapped[datetime]
+    outcome: Mapped[jobs.AttemptOutcome]
     error: Mapped[str | None]
+
+
+class PrunedAttempts(Base):
+    """How many tries there were at jobs that were pruned since, so that totals never fall."""
+
+    __tablename__ = "pruned_attempts"
+    __table_args__ = BOOKKEEPING
+
+    topic: Mapped[str] = mapped_column(primary_key=True)
+    outcome: Mapped[jobs.AttemptOutcome] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
 
 
 class Heartbeat(Base):

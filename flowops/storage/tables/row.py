@@ -44,6 +44,7 @@ class Base(DeclarativeBase):
         handoffs.Tier: enum(handoffs.Tier),
         handoffs.WaitingFor: enum(handoffs.WaitingFor),
         jobs.Status: enum(jobs.Status),
+        jobs.Waits: enum(jobs.Waits),
         jobs.AttemptOutcome: enum(jobs.AttemptOutcome),
         sla.Clock: enum(sla.Clock),
         sla.Kind: enum(sla.Kind),

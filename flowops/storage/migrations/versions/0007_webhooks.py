@@ -7,7 +7,7 @@ from flowops.storage import migrations
 from flowops.storage.types import Json, UtcTime
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 downgrade = migrations.refuse
 
 
