@@ -1,5 +1,6 @@
 """A delivery is signed so that its receiver knows us, and survives whatever the receiver does."""
 
+import re
 import ssl
 import time
 from collections.abc import Iterator
@@ -14,11 +15,12 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from flowops import errors
 from flowops.gateways.webhooks import Webhooks
 from tests import servers
+from tests.project import repository
 from tests.servers import Fault, Receiver
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 SECRETS = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"]
-BODY = '{"id": "aud_1", "type": "handoff.resolved", "name": "Zoë"}'.encode()
+BODY = '{"id": "aud_1", "type": "handoff.resolved", "subject": "hnd_1", "data": {"name": "Zoë"}}'.encode()
 
 
 @pytest.fixture
@@ -46,6 +48,18 @@ def test_a_delivery_is_verified_with_each_secret_it_is_signed_with_and_no_other(
         Webhook("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").verify(seen.raw, seen.headers)
     with pytest.raises(WebhookVerificationError, match="No matching"):
         Webhook(SECRETS[0]).verify(seen.raw.replace(b"resolved", b"reopened"), seen.headers)
+
+
+def test_the_manuals_way_to_make_sure_that_it_is_us_works(receiver: Receiver) -> None:
+    deliver(receiver.url)
+    [seen] = receiver.requests
+    manual = (repository.ROOT / "docs" / "webhooks.md").read_text()
+    [example] = re.findall(r"```python\n(.+?)```", manual, flags=re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(example.replace('"whsec_..."', f'"{SECRETS[0]}"'), names)  # noqa: S102 - the manual's own lines
+    assert names["receive"](seen.headers, seen.raw) == ("handoff.resolved", "hnd_1", {"name": "Zoë"})
+    with pytest.raises(names["WebhookVerificationError"]):
+        names["receive"](seen.headers, seen.raw.replace(b"hnd_1", b"hnd_2"))
 
 
 def test_the_signature_is_the_one_of_the_specification(receiver: Receiver) -> None:
