@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from flowops import errors
 from flowops.ai import generator
-from flowops.domain import policies
+from flowops.domain import jobs, policies
 from flowops.domain.access import SYSTEM, Actor
 from flowops.domain.facts import Asked, Records
 from flowops.domain.policy import Policy
@@ -86,7 +86,10 @@ class App:
 
 
 def build(settings: Settings, clock: Clock | None = None) -> App:
-    """Wire one process; `clock` replaces the database's clock in tests."""
+    """Wire one process; `clock` replaces the database's clock in tests. Raises `errors.WrongSetting`."""
+    if strange := sorted(settings.workers.keys() - jobs.JOBS.keys()):
+        reason = f"FLOWOPS_WORKERS is wrong: there is no topic {strange[0]}, only {', '.join(sorted(jobs.JOBS))}."
+        raise errors.WrongSetting(reason=f"{reason} Nothing was started; mend it and start again.")
     database = Database(settings.database_url, clock)
     sandbox = Sandbox(database)
     timeout = settings.gateway_timeout.total_seconds()

@@ -65,7 +65,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("template") / "flowops.db"
     database = Database(f"sqlite:///{path}")
     migrate.upgrade(database)
-    database.engine.dispose()
+    database.close()
     return path
 
 
@@ -83,7 +83,7 @@ def postgres_template(server: postgres.Server) -> str:
     name = f"template_{uuid.uuid4().hex[:8]}"
     database = Database(server.create_database(name))
     migrate.upgrade(database)
-    database.engine.dispose()
+    database.close()
     return name
 
 
@@ -106,7 +106,7 @@ def database(database_url: str, clock: Clock) -> Iterator[Database]:
     """The database alone, under a clock that stands still."""
     database = Database(database_url, clock)
     yield database
-    database.engine.dispose()
+    database.close()
 
 
 @pytest.fixture

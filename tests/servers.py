@@ -261,7 +261,7 @@ def http_provider(clock: Callable[[], datetime] | None = None, seeded_at: dateti
                     provider.seed(seeded_at)
                 yield provider
         finally:
-            database.engine.dispose()
+            database.close()
 
 
 @contextmanager

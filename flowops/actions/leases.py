@@ -221,9 +221,14 @@ def _due(now: datetime, topic: str, since: datetime | None) -> tuple[ColumnEleme
 
 
 def _is_blocked(key: Any, seq: Any) -> ColumnElement[bool]:
-    """Does a job of this key run, or come before this one?"""
+    """Does a job of this key run, or come before this one?
+
+    Asked for each job by the index of keys. As an EXISTS it would be planned as a join, and now and then as one that
+    reads the whole table for each job.
+    """
     before = and_(_OTHER.status == PENDING, _OTHER.seq < seq)
-    return select(_OTHER.seq).where(_OTHER.key == key, or_(before, _OTHER.status == PROCESSING)).exists()
+    other = select(_OTHER.seq).where(_OTHER.key == key, or_(before, _OTHER.status == PROCESSING)).limit(1)
+    return other.scalar_subquery().is_not(None)
 
 
 def _take(unit: Unit, due: Select[Any], worker: str, lease: timedelta) -> list[Claimed]:

@@ -1,12 +1,13 @@
 """SQLite and PostgreSQL made to behave alike: how a transaction begins, ends, waits and what time it is in it."""
 
+import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event, Lock
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
@@ -18,6 +19,8 @@ from flowops import errors
 from flowops.storage.hints import Hints
 
 WAIT = 10  # seconds a writer waits for another before it gives up
+# A plan made for the parameters there are: one for any would be wrong for an outbox that was empty a moment ago.
+_PLANS = "-c plan_cache_mode=force_custom_plan"
 Clock = Callable[[], datetime]
 
 
@@ -44,7 +47,7 @@ class Database:
         connect_args: dict[str, Any] = (
             {"timeout": WAIT, "check_same_thread": False}
             if self.is_sqlite
-            else {"options": f"{parsed.query.get('options', '')} -c lock_timeout={WAIT}s"}
+            else {"options": f"{parsed.query.get('options', '')} -c lock_timeout={WAIT}s {_PLANS}"}
         )
         self.engine: Engine = create_engine(
             parsed.difference_update_query(["synchronous"]),
@@ -204,7 +207,8 @@ class _Group:
     @property
     def is_alive(self) -> bool:
         """SQLite gives the whole transaction up when, for instance, the disk is full (sqlite.org/lang_transaction)."""
-        return bool(self.connection.connection.driver_connection.in_transaction)  # type: ignore[union-attr]
+        connection = cast(sqlite3.Connection, self.connection.connection.driver_connection)
+        return connection.in_transaction
 
     def end(self) -> None:
         """Commit, unless it was lost before, and tell everybody."""

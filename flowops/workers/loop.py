@@ -101,9 +101,12 @@ class _Worker:
         for lane in self._lanes.values():
             for job in lane.overdue():
                 self._fail(job, errors.TookTooLong(topic=job.topic))
+                if not lane.capacity:
+                    log.error("too many threads are stuck; restart this process", topic=job.topic)
         lanes = self._look()
-        if lanes or self._done or self._may_run_alone:
-            self._exchange(lanes)
+        is_alone = self._suspected_at is not None and not (lanes or self._held)
+        if lanes or self._done or is_alone:
+            self._exchange(lanes, is_alone)
 
     def _look(self) -> list[Lane]:
         """The lanes with room for jobs that are due."""
@@ -119,8 +122,8 @@ class _Worker:
             due = leases.topics_due(view, asked)
         return [lane for topic, lane in open_.items() if topic in due or topic not in asked]
 
-    def _exchange(self, lanes: Iterable[Lane]) -> None:
-        """Finish what was done and claim what is next, in one transaction."""
+    def _exchange(self, lanes: Iterable[Lane], is_alone: bool = False) -> None:
+        """Finish what was done and claim what is next, or the one job that is to run alone, in one transaction."""
         done = list(self._done)
         surplus = [job for lane in self._lanes.values() for job in lane.surplus()]
         claimed: dict[Lane, list[Claimed]] = {}
@@ -131,11 +134,11 @@ class _Worker:
                 limit = lane.room
                 claimed[lane] = leases.claim(unit, self._name, lane.topic, limit, self._lease, lane.since)
                 lane.since = None if len(claimed[lane]) == limit else unit.now - MARGIN
-            if self._may_run_alone:
-                for job in leases.claim_alone(unit, self._name, self._lease):
-                    claimed[self._lanes[job.topic]] = [job]
-                    self._is_alone = True
-                self._suspected_at = None
+            if is_alone:
+                suspects = leases.claim_alone(unit, self._name, self._lease)
+                claimed = {self._lanes.setdefault(job.topic, self._lane(job.topic)): [job] for job in suspects}
+        if is_alone:
+            self._is_alone, self._suspected_at = bool(claimed), None
         for job, _ in done:
             self._done.popleft()
             self._release(job)
@@ -153,10 +156,6 @@ class _Worker:
     @property
     def _lease(self) -> timedelta:
         return self._app.settings.outbox_lease
-
-    @property
-    def _may_run_alone(self) -> bool:
-        return self._suspected_at is not None and not self._held
 
     def _do(self, chore: _Chore) -> None:
         if time.monotonic() >= chore.due:

@@ -85,7 +85,7 @@ def test_no_sequence_of_operations_fails(app: App, schema: Any, sqlite_template:
     class Workflow(machine):  # type: ignore[misc, valid-type]  # made at run time
         def setup(self) -> None:
             """Begin each sequence with the same database, or the same calls would not get the same answers."""
-            app.database.engine.dispose()
+            app.database.close()
             path = app.settings.sqlite_path
             for left in path.parent.glob(f"{path.name}-*"):
                 left.unlink()

@@ -47,7 +47,7 @@ def world(request: pytest.FixtureRequest, database_url: str, clock: Clock) -> It
     store = Sandbox(database)
     store.seed(clock.now)
     yield World(SandboxAccounts(store), SandboxBilling(store))
-    database.engine.dispose()
+    database.close()
 
 
 def test_a_known_account_is_found(world: World) -> None:

@@ -51,7 +51,7 @@ def mail_server() -> Iterator[MailServer]:
 def store(database_url: str, clock: Clock) -> Iterator[Sandbox]:
     database = Database(database_url, clock)
     yield Sandbox(database)
-    database.engine.dispose()
+    database.close()
 
 
 def smtp(server: MailServer, query: str = "", sender: str = "FlowOps Süd <support@example.org>") -> SmtpMail:

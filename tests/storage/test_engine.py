@@ -28,7 +28,7 @@ def test_sqlite_is_full_wal_and_checks_foreign_keys(sqlite_template: Path) -> No
     with database.reading() as connection:
         asked = ("synchronous", "journal_mode", "foreign_keys")
         assert [connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in asked] == [2, "wal", 1]
-    database.engine.dispose()
+    database.close()
 
 
 def test_postgresql_that_does_not_wait_for_its_log_is_refused(server: Server, postgres_template: str) -> None:
@@ -39,7 +39,7 @@ def test_postgresql_that_does_not_wait_for_its_log_is_refused(server: Server, po
         database = Database(url)
         with pytest.raises(errors.WrongSetting, match="synchronous_commit=off"):
             database.check_durability()
-        database.engine.dispose()
+        database.close()
     finally:
         server.drop_database("not_durable")
 
@@ -71,8 +71,8 @@ def test_a_busy_sqlite_file_is_unavailable_not_an_error(tmp_path: Path, monkeypa
     first, second = Database(url), Database(url)
     with first.writing(), pytest.raises(errors.Unavailable, match="database is locked"), second.writing():
         pass
-    first.engine.dispose()
-    second.engine.dispose()
+    first.close()
+    second.close()
 
 
 def test_a_database_that_cannot_be_reached_is_unavailable() -> None:
@@ -86,7 +86,7 @@ def test_the_clock_is_the_databases_and_in_utc(database_url: str) -> None:
     with open_view(database, SYSTEM) as view:
         assert view.now.tzinfo is UTC
         assert abs(view.now - datetime.now(UTC)) < timedelta(seconds=5)
-    database.engine.dispose()
+    database.close()
 
 
 def test_a_name_is_locked_by_one_unit_at_a_time(database: Database) -> None:

@@ -24,7 +24,7 @@ def database(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
     path.write_bytes(sqlite_template.read_bytes())
     database = Database(f"sqlite:///{path}")
     yield database
-    database.engine.dispose()
+    database.close()
 
 
 @pytest.fixture

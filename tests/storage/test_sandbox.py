@@ -21,7 +21,7 @@ def sandbox(database_url: str, clock: Clock) -> Iterator[Sandbox]:
     seeded = Sandbox(database)
     seeded.seed(clock.now)
     yield seeded
-    database.engine.dispose()
+    database.close()
 
 
 def test_the_demo_world_holds_what_its_stories_need(sandbox: Sandbox, clock: Clock) -> None:

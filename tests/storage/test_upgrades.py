@@ -41,7 +41,7 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Itera
         url = server.create_database(f"old_{uuid.uuid4().hex[:12]}")
     database = Database(url, clock)
     yield database
-    database.engine.dispose()
+    database.close()
 
 
 def move(database: Database, how: str, revision: str) -> None:
