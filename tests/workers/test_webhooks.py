@@ -1,7 +1,8 @@
 """Events reach their endpoint signed and in order, again and again until it takes them, and not once it is gone."""
 
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -119,6 +120,26 @@ def test_what_happened_to_a_case_arrives_in_order_although_one_had_to_be_repeate
     assert first.attempts[0].error == (
         "Unavailable: The webhook did not answer: HTTP 503. Nothing was lost; try again in a moment."
     )
+
+
+def test_workers_that_deliver_at_once_keep_the_order_of_each_case(app: application.App, receiver: Receiver) -> None:
+    register(app, receiver)
+    turns = itertools.count()
+
+    def now_and_then(exchange: servers.Exchange, honest: Callable[[], servers.Answer]) -> None:
+        slow = next(turns) % 3 == 0
+        if slow:
+            exchange.provider.stopping.wait(0.05)
+        servers.honestly(exchange, honest)
+
+    receiver.fault = now_and_then
+    with delivery.working(app):
+        for _ in range(6):
+            happen(app, *(f"hnd_{number}" for number in range(5)))
+        delivery.wait_until(lambda: len(receiver.requests) >= 30)
+    for number in range(5):
+        told = [sequence for subject, sequence in numbers(receiver) if subject == f"hnd_{number}"]
+        assert told == list(range(1, 7))
 
 
 def test_an_endpoint_that_is_gone_is_disabled_and_what_waits_for_it_is_not_sent(
