@@ -5,11 +5,13 @@ On PostgreSQL it is a NOTIFY of its own and not part of the transaction, which w
 notifying one before it. Other processes on one SQLite file see that its version changed.
 """
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import psycopg
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnection
@@ -74,7 +76,7 @@ class Hints:
     def _listen(self, wake: Callable[[], None], stop: threading.Event) -> None:
         hear = self._hear_sqlite if self._is_sqlite else self._hear_postgresql
         while not stop.is_set():
-            with suppress(Exception):
+            with suppress(DBAPIError, NoConnection, psycopg.Error, sqlite3.Error):
                 pooled = self._engine.raw_connection()
                 try:
                     hear(pooled.driver_connection, wake, stop)

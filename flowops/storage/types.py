@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     ARRAY,
@@ -31,6 +31,9 @@ from sqlalchemy.sql.functions import FunctionElement, GenericFunction
 from sqlalchemy.types import TypeEngine
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+
+
+_scan = cast(Any, json.JSONDecoder()).scan_once  # what we wrote ourselves has no blanks around it to look for
 
 
 def new_id(prefix: str) -> str:
@@ -75,7 +78,7 @@ class Json(TypeDecorator[Any]):
         return None if value is None else json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        return None if value is None else json.loads(value)
+        return None if value is None else _scan(value, 0)[0]
 
 
 def enum(members: type[StrEnum]) -> Enum:
@@ -88,6 +91,7 @@ class is_one_of(FunctionElement[bool]):  # noqa: N801 - reads as the SQL functio
 
     type = Boolean()
     inherit_cache = True
+    _is_implicitly_boolean = True  # or SQLite would be asked whether it equals 1, and use no index
 
     def __init__(self, column: ColumnElement[Any], values: Iterable[Any]) -> None:
         self._listed: BindParameter[Any] = bindparam(None, list(values), _Listed(column.type), unique=True)

@@ -137,10 +137,10 @@ class Unit:
         if self.session.get_bind().dialect.name == "postgresql":
             gone = delete(old).where(*where).returning(*old.c).cte("gone")
             putting = insert(row).from_select(names, select(*values(gone.c)).select_from(gone))
-            return frozenset(self.session.scalars(putting.returning(row.c.id)))
+            return frozenset(self.session.scalars(putting.returning(row.c.id)).all())
         # Nobody else writes to SQLite meanwhile.
         self.session.execute(insert(row).from_select(names, select(*values(old.c)).where(*where)))
-        return frozenset(self.session.scalars(delete(old).where(*where).returning(old.c.id)))
+        return frozenset(self.session.scalars(delete(old).where(*where).returning(old.c.id)).all())
 
     def add_if_new(self, table: type[tables.Base], key: str, **values: Any) -> bool:
         """Add a row unless there is one of its key, which another unit may be adding in this moment; was it added?"""

@@ -32,6 +32,7 @@ class Lane:
         self._running: dict[threading.Thread, tuple[Claimed, float]] = {}
         self._stuck: set[threading.Thread] = set()
         self._started = 0
+        self._low = 0  # when so many are left, more are to be claimed
         self._pace: float | None = None  # seconds a job takes, as far as is known
 
     @property
@@ -59,6 +60,7 @@ class Lane:
             self._todo.put(job)
             if self._started < self._threads:
                 self._start()
+        self._low = self._todo.qsize() // 2
 
     def surplus(self) -> list[Claimed]:
         """Jobs that were claimed ahead when they seemed shorter than they are now, and are better done by others."""
@@ -106,5 +108,6 @@ class Lane:
                 return
             took = time.monotonic() - since
             self._pace = took if self._pace is None else self._pace * 0.9 + took * 0.1
-            if self._todo.qsize() in {0, self.capacity // 2}:
+            left = self._todo.qsize()
+            if left == 0 or left == self._low:
                 self._wake()
