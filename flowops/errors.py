@@ -230,7 +230,7 @@ class StillUnderway(Conflict):
 
 
 class LastSecret(Conflict):
-    """This is the only secret the webhook {id} signs with. Nothing was changed; add another one first."""
+    """This is the only secret of the webhook {id} that lasts. Nothing was changed; add another one first."""
 
 
 class TooManySecrets(Conflict):

@@ -106,13 +106,16 @@ def add_secret(unit: Unit, webhook_id: str, others_end: timedelta | None, seal: 
 
 
 def revoke_secret(unit: Unit, webhook_id: str, secret_id: str) -> None:
-    """Sign nothing more with a secret, at once. Raises NotFound, and LastSecret when no other would be left."""
+    """Sign nothing more with a secret, at once.
+
+    Raises NotFound, and LastSecret when none would be left that lasts: what is not signed could be from anybody.
+    """
     _find(unit, webhook_id)
     active = _active(unit, webhook_id)
     revoked = next((secret for secret in active if secret.id == secret_id), None)
     if revoked is None:
         raise errors.NotFound(kind="secret", id=secret_id)
-    if len(active) == 1:
+    if [secret for secret in active if secret.expires_at is None] == [revoked]:
         raise errors.LastSecret(id=webhook_id)
     unit.session.delete(revoked)
     unit.record(events.WebhookSecretRevoked(webhook_id=webhook_id, secret_id=secret_id))

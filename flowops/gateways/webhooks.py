@@ -110,15 +110,19 @@ class Webhooks:
         seconds: float,
     ) -> int:
         refused = ""
+        patience = httpx.Timeout(self._timeout, connect=self._timeout / len(found))  # one may swallow what it is sent
         try:
             async with (
                 asyncio.timeout(max(seconds, 0)),
-                httpx.AsyncClient(verify=self._tls, trust_env=False, timeout=self._timeout) as client,
+                httpx.AsyncClient(verify=self._tls, trust_env=False, timeout=patience) as client,
             ):
                 for address in found:
                     try:
                         return await self._ask(client, target, address, headers, body)
-                    except httpx.ConnectError:  # nothing was said yet, so the host's next address may be asked
+                    except (
+                        httpx.ConnectError,
+                        httpx.ConnectTimeout,
+                    ):  # nothing was said yet, so the host's next address may be asked
                         refused = "no connection, or to nobody who can prove to be that host"
         except (TimeoutError, httpx.TimeoutException):
             raise _unavailable(f"it took longer than {self._timeout:g} s") from None

@@ -161,6 +161,7 @@ def test_secrets_are_added_and_revoked_but_never_the_last(api: Api, app: App, ad
     kept = api.get(f"/webhooks/{made['id']}", admin).json()["secrets"]
     assert [secret["id"] for secret in kept] == [first["id"], second["id"]]
     assert [secret["expiresAt"] is None for secret in kept] == [False, True]
+    assert code(api.send("DELETE", f"{path}/{second['id']}", admin)) == (409, "last_secret"), "the first one ends"
     for _ in range(3):
         assert api.post(path, admin, json={}).status_code == 201
     assert code(api.post(path, admin, json={})) == (409, "too_many_secrets")
