@@ -13,11 +13,15 @@ test: export TMPDIR := $(or $(MEMORY),$(TMPDIR),/tmp)
 # What takes longest begins first, so that in the end no worker waits for another.
 LONGEST := tests/promises tests/cli tests/api/test_fuzz.py tests/api/test_every_route_and_role.py tests/console
 
+# The other queues are fetched by those who ask for them; nothing is removed, so the checks go on as before.
+PEERS := UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=.venv \
+	$(BIN)/uv sync --quiet --frozen --all-extras --inexact --group bench --python $(BIN)/python
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test prove check format screenshots clean
+.PHONY: help demo test prove bench-outbox bench-http check format screenshots clean
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY)  ## seed a scratch database, start everything and print a sign-in link
 	@$(BIN)/flowops demo
@@ -29,6 +33,13 @@ test: check  ## check, then every test on SQLite, PostgreSQL and Chromium, and t
 
 prove: $(READY)  ## the long runs of the promises, with their figures
 	@$(BIN)/python -m tests.prove.deadlines
+
+bench-outbox: $(READY)  ## how fast jobs are delivered, beside other queues and the least that is possible
+	@$(PEERS)
+	@$(BIN)/python -m benchmarks.outbox $(BENCH)
+
+bench-http: $(READY)  ## how fast cases come in over HTTP, beside the least that is possible
+	@$(BIN)/python -m benchmarks.http $(BENCH)
 
 check: $(READY)  ## format, lint, types and import contracts, without the tests
 	$(BIN)/ruff format --check .

@@ -89,7 +89,7 @@ def _connect(sockets: str) -> psycopg.Connection:
 
 
 @contextmanager
-def _serving(scratch: Path) -> Iterator[str]:
+def serving(scratch: Path, configuration: dict[str, str] = CONFIGURATION) -> Iterator[str]:
     """Run a server on `scratch` as a child process and give the folder of its socket."""
     # The wheel keeps a lock file here; it reads the variable once, at import.
     os.environ["XDG_RUNTIME_DIR"] = str(scratch)
@@ -99,7 +99,7 @@ def _serving(scratch: Path) -> Iterator[str]:
     server = get_server(data, start=False)
     # Run as root, this also makes the system user that PostgreSQL insists on and lets it reach the wheel.
     server.ensure_pgdata_inited()
-    options = [f"--{name}={value}" for name, value in CONFIGURATION.items()]
+    options = [f"--{name}={value}" for name, value in configuration.items()]
     log = scratch / "log"
     with log.open("wb") as words:
         command = [str(server.bin_path / "postgres"), "-D", str(data), "-k", str(data), "-h", "", *options]
@@ -126,7 +126,7 @@ def _keep(folder: Path) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="flowops-") as scratch,
         (folder / "postgres.users").open("ab") as users,
-        _serving(Path(scratch)) as sockets,
+        serving(Path(scratch)) as sockets,
     ):
         written = folder / "postgres.written"
         written.write_text(sockets)
