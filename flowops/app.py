@@ -18,12 +18,13 @@ from flowops.domain import jobs, policies
 from flowops.domain.access import SYSTEM, Actor
 from flowops.domain.facts import Asked, Records
 from flowops.domain.policy import Policy
-from flowops.gateways import accounts, billing, mail, records
+from flowops.gateways import accounts, billing, mail, records, webhooks
 from flowops.queries import feed
 from flowops.settings import SHORTEST_KEY, Settings
 from flowops.storage import migrate
 from flowops.storage.engine import Clock, Database
 from flowops.storage.sandbox import Sandbox
+from flowops.storage.sealing import Seal
 from flowops.storage.unit import Unit, View, open_unit, open_view
 from flowops.tries import Tries
 
@@ -38,9 +39,11 @@ class App:
     accounts: accounts.Accounts
     billing: billing.Billing
     mail: mail.Mail
+    webhooks: webhooks.Webhooks
     sandbox: Sandbox
     generators: tuple[generator.Generator, ...]
     secret_key: bytes
+    seal: Seal  # of secrets that are used again
     tries: Tries
     changes: feed.Watch
     seats: feed.Seats  # of those who listen to the changes
@@ -90,6 +93,7 @@ def build(settings: Settings, clock: Clock | None = None) -> App:
     database = Database(settings.database_url, clock)
     sandbox = Sandbox(database)
     timeout = settings.gateway_timeout.total_seconds()
+    secret_key = _secret_key(settings)
     return App(
         settings=settings,
         database=database,
@@ -103,9 +107,11 @@ def build(settings: Settings, clock: Clock | None = None) -> App:
         mail=mail.SmtpMail(settings.smtp_url.get_secret_value(), settings.mail_from)
         if settings.smtp_url
         else mail.SandboxMail(sandbox),
+        webhooks=webhooks.Webhooks(settings.outbound_networks, timeout),
         sandbox=sandbox,
         generators=(generator.extractive(settings.ai_timeout),),
-        secret_key=_secret_key(settings),
+        secret_key=secret_key,
+        seal=Seal(secret_key, "webhooks"),
         tries=Tries(),
         changes=feed.Watch(),
         seats=feed.Seats(),

@@ -218,6 +218,29 @@ class SecretAlreadyShown(Conflict):
     """The answer to this Idempotency-Key held a secret that is shown once. Nothing was done; make a new one."""
 
 
+# Webhooks
+
+
+class WebhookIsDisabled(Conflict):
+    """The webhook {id} is disabled, so it is told of nothing. Nothing was done; enable it first."""
+
+
+class StillUnderway(Conflict):
+    """The delivery {id} is {status} and will be made in its turn. Nothing was done."""
+
+
+class LastSecret(Conflict):
+    """This is the only secret of the webhook {id} that lasts. Nothing was changed; add another one first."""
+
+
+class TooManySecrets(Conflict):
+    """The webhook {id} signs with {limit} secrets already. Nothing was made; revoke one of them first."""
+
+
+class ForbiddenTarget(Invalid):
+    """The address is refused: {reason}. Nothing was sent to it."""
+
+
 # Outside
 
 

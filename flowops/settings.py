@@ -4,7 +4,7 @@ import os
 import re
 from datetime import timedelta
 from decimal import Decimal
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Annotated, Any, Literal, Self
@@ -116,6 +116,8 @@ class Settings(BaseSettings):
     # Outgoing mail; empty means the sandbox mailbox.
     smtp_url: Secret = None
     mail_from: str = "support@localhost"
+    # Networks that webhooks may reach although they are not on the public internet.
+    outbound_allow: Annotated[tuple[str, ...], NoDecode, BeforeValidator(parse_networks)] = ()
     # How long a claim lasts without activity, and a job without a heartbeat.
     claim_lease: Duration = timedelta(minutes=15)
     outbox_lease: Duration = timedelta(seconds=30)
@@ -181,6 +183,11 @@ class Settings(BaseSettings):
         """The address of the console as a browser names it, without a trailing slash."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
+    def outbound_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of `outbound_allow`."""
+        return tuple(map(ip_network, self.outbound_allow))
 
     @property
     def is_sqlite(self) -> bool:

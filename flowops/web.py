@@ -30,6 +30,7 @@ from flowops.api import (
     search,
     strict,
     system,
+    webhooks,
 )
 from flowops.api import errors as problems
 from flowops.app import App
@@ -74,7 +75,7 @@ def api(app: App) -> FastAPI:
     made.state.flowops = app
     problems.install(made)
     of_cases = (search, handoffs, ownership, conversation, bulk)
-    for module in (intake, *of_cases, effects, artifacts, outbox, audit, system, documentation):
+    for module in (intake, *of_cases, effects, artifacts, outbox, webhooks, audit, system, documentation):
         made.include_router(module.router)
     return made
 

@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from sqlalchemy import func, or_, select
 
+from flowops import errors
 from flowops.actions import leases, outbox
 from flowops.actions.leases import Claimed
 from flowops.app import App
@@ -119,6 +120,20 @@ def deliver(app: App) -> None:
     """Have every job that is due run to its end; jobs put off stay until the clock moves."""
     with working(app):
         wait_until(lambda: is_idle(app))
+
+
+def work_off(app: App, topic: str) -> None:
+    """Have every job of this topic that is due run, one after another, in this thread; the others stay."""
+    while True:
+        with app.unit(access.SYSTEM) as unit:
+            claimed = leases.claim(unit, "w1", topic, 1, LEASE)
+        if not claimed:
+            return
+        [job] = claimed
+        try:
+            worker.run(app, job)
+        except errors.FlowOpsError as error:
+            worker.fail(app, job, error)
 
 
 def attempts(app: App, job_id: str) -> list[str | None]:

@@ -13,7 +13,7 @@ from datetime import datetime
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from aiosmtpd.controller import Controller
@@ -35,6 +35,7 @@ class Seen:
     path: str
     headers: dict[str, str]
     body: Any
+    raw: bytes = b""
 
     @property
     def key(self) -> str | None:
@@ -49,18 +50,28 @@ class Answer:
     body: Any
 
 
+R = TypeVar("R", bound="Receiver")
 Fault = Callable[["Exchange", Callable[[], Answer]], None]
 
 
 @dataclass
-class Provider:
-    """Accounts and billing over the sandbox's rows in a database of its own; `fault` replaces the honest answer."""
+class Receiver:
+    """Somebody who takes whatever is sent and says so; `fault` replaces the honest answer."""
 
     url: str
-    sandbox: Sandbox
     requests: list[Seen] = field(default_factory=list)
     fault: Fault | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
+
+    def answer(self, seen: Seen) -> Answer:
+        return Answer(200, {})
+
+
+@dataclass
+class Provider(Receiver):
+    """Accounts and billing over the sandbox's rows in a database of its own."""
+
+    sandbox: Sandbox = field(kw_only=True)
 
     def seed(self, now: datetime) -> None:
         self.sandbox.seed(now)
@@ -97,7 +108,10 @@ class Provider:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    provider: Provider
+    provider: Receiver
+
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing of a client that ended the connection, or never began one in TLS."""
 
 
 class Exchange(BaseHTTPRequestHandler):
@@ -108,7 +122,7 @@ class Exchange(BaseHTTPRequestHandler):
     def serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        seen = Seen(self.command, self.path, headers, json.loads(body) if body else None)
+        seen = Seen(self.command, self.path, headers, json.loads(body) if body else None, body)
         provider = self.provider
         provider.requests.append(seen)
         with suppress(ConnectionError):  # a client that had enough
@@ -117,7 +131,7 @@ class Exchange(BaseHTTPRequestHandler):
     do_GET = do_POST = serve  # noqa: N815  # http.server finds them by these names
 
     @property
-    def provider(self) -> Provider:
+    def provider(self) -> Receiver:
         return self.server.provider
 
     def say(self, status: int, body: bytes, content_type: str = "application/json", **headers: str) -> None:
@@ -192,6 +206,31 @@ def huge(exchange: Exchange, honest: Callable[[], Answer]) -> None:
     exchange.say(200, json.dumps(honest().body | {"padding": "x" * 10_000_000}).encode())
 
 
+def endless(exchange: Exchange, honest: Callable[[], Answer]) -> None:
+    """Do what was asked, say so, and send 100 MB after it."""
+    honest()
+    exchange.send_response(200)
+    exchange.send_header("Content-Type", "application/json")
+    exchange.send_header("Content-Length", str(100 << 20))
+    exchange.end_headers()
+    for _ in range(100):
+        exchange.wfile.write(b"x" * (1 << 20))
+
+
+def endless_headers(exchange: Exchange, honest: Callable[[], Answer]) -> None:
+    """Do what was asked, and answer with 100 MB of headers."""
+    honest()
+    exchange.send_response(200)
+    for _ in range(100):
+        exchange.wfile.write((b"X-More: " + b"x" * 1000 + b"\r\n") * 1000)
+
+
+def babbling(exchange: Exchange, honest: Callable[[], Answer]) -> None:
+    """Do what was asked, and answer with bytes of no protocol."""
+    honest()
+    exchange.wfile.write(bytes(range(256)) * 16)
+
+
 def saying(body: str) -> Fault:
     """Answer 200 with this text as JSON, whatever was asked."""
     return lambda exchange, honest: exchange.say(200, body.encode())
@@ -216,20 +255,39 @@ def http_provider(clock: Callable[[], datetime] | None = None, seeded_at: dateti
         tables.Base.metadata.create_all(
             database.engine, [tables.Base.metadata.tables[row.__tablename__] for row in rows]
         )
-        server = _Server(("127.0.0.1", 0), Exchange)
-        server.provider = provider = Provider(f"http://127.0.0.1:{server.server_port}", Sandbox(database))
-        if seeded_at:
-            provider.seed(seeded_at)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
         try:
-            yield provider
+            with _serving(lambda url: Provider(url, sandbox=Sandbox(database))) as provider:
+                if seeded_at:
+                    provider.seed(seeded_at)
+                yield provider
         finally:
-            provider.stopping.set()
-            server.shutdown()
-            thread.join()
-            server.server_close()
             database.close()
+
+
+@contextmanager
+def receiver(tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[Receiver]:
+    """Somebody who is told of things, for as long as the block lasts."""
+    with _serving(Receiver, tls, host) as running:
+        yield running
+
+
+@contextmanager
+def _serving(make: Callable[[str], R], tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[R]:
+    kind = type("_Server6", (_Server,), {"address_family": socket.AF_INET6}) if ":" in host else _Server
+    server = kind((host, 0), Exchange)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    name = f"[{host}]" if ":" in host else host
+    made = server.provider = make(f"{'https' if tls else 'http'}://{name}:{server.server_address[1]}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield made
+    finally:
+        made.stopping.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 class MailServer(MessageHandler):
@@ -242,6 +300,7 @@ class MailServer(MessageHandler):
         self.url = ""
         self.inbox: list[Message] = []
         self.encrypted: list[bool] = []  # was the mail of the same index sent over TLS?
+        self.signed_in: list[str] = []  # or tried to
         self.reply: str | None = None
         self.after_data: str | None = None
         self.delay = 0.0
@@ -283,11 +342,13 @@ def mail_server(
     login: tuple[str, str] | None = None,
     starttls: ssl.SSLContext | None = None,
     tls: ssl.SSLContext | None = None,
+    login_needs_tls: bool = False,
 ) -> Iterator[MailServer]:
     """An SMTP server for as long as the block lasts; a `login` is the only one that works."""
 
     def check(server: SMTP, session: Any, envelope: Any, mechanism: str, given: Any) -> AuthResult:
         wanted = login and LoginPassword(*(word.encode() for word in login))
+        mails.signed_in.append(given.login.decode())
         return AuthResult(success=given == wanted, handled=False)
 
     mails = MailServer()
@@ -297,7 +358,7 @@ def mail_server(
         port=0,
         ssl_context=tls,
         tls_context=starttls,
-        auth_require_tls=False,
+        auth_require_tls=login_needs_tls,
         authenticator=check,
     )
     controller.start()

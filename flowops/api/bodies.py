@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 
 from flowops.api.strict import AnyLine, JsonObject, Line, Text
-from flowops.domain import handoffs
+from flowops.domain import addresses, handoffs, webhooks
 from flowops.domain.artifacts import Judgement
 from flowops.domain.facts import Asked, Message, Slug, ToolOutput
 from flowops.domain.money import EXPONENTS, MAX_INTEGER
@@ -205,6 +205,42 @@ class Resolve(Body):
     outcome: handoffs.Outcome
     notes: Annotated[str, Field(max_length=20_000)]
     duplicate_of: Name | None = None
+
+
+def _public(types: list[str]) -> list[str]:
+    """Each type once, in the order of the manual; one that nobody can be told of is refused."""
+    if unknown := set(types) - set(webhooks.FIELDS):
+        msg = f"{sorted(unknown)[0]!r} is no public event"
+        raise ValueError(msg)
+    return [name for name in webhooks.FIELDS if name in types]
+
+
+_TYPE = Annotated[str, Field(json_schema_extra={"enum": list(webhooks.FIELDS)})]
+Types = Annotated[list[_TYPE], Field(max_length=100), AfterValidator(_public)]
+Url = Annotated[str, Field(min_length=1, max_length=addresses.LONGEST)]
+
+
+class AddWebhook(Body):
+    """Where to send; without `types`, or with none, every public event."""
+
+    url: Url
+    description: AnyLine = ""
+    types: Types = []
+
+
+class ChangeWebhook(Body):
+    """What is to be different; what is left out, or null, stays."""
+
+    url: Url | None = None
+    description: AnyLine | None = None
+    types: Types | None = None
+    enabled: StrictBool | None = None
+
+
+class AddSecret(Body):
+    """When the secrets there are now stop signing; left out, they go on."""
+
+    others_end_in_seconds: Annotated[StrictInt, Field(ge=0, le=30 * 86_400)] | None = None
 
 
 class Nothing(Body):

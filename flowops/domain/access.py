@@ -39,6 +39,7 @@ class Permission(StrEnum):
     JOBS_MANAGE = "jobs.manage"
     AUDIT_READ = "audit.read"
     PEOPLE_MANAGE = "people.manage"
+    WEBHOOKS_MANAGE = "webhooks.manage"
 
 
 _READ = {Permission.CASES_READ, Permission.METRICS_READ}
@@ -63,7 +64,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     ),
     Role.AUDITOR: frozenset(_READ | {Permission.AUDIT_READ}),
     # Separation of duties: an admin decides who may act and never acts on a case.
-    Role.ADMIN: frozenset(_READ | {Permission.PEOPLE_MANAGE}),
+    Role.ADMIN: frozenset(_READ | {Permission.PEOPLE_MANAGE, Permission.WEBHOOKS_MANAGE}),
     Role.SERVICE: frozenset({Permission.CASES_READ_OWN, Permission.REQUESTS_CREATE, Permission.EFFECTS_PROPOSE}),
 }
 

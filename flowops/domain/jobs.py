@@ -147,8 +147,32 @@ class SendMail(Job):
         return self.recipient
 
 
+@dataclass(frozen=True, kw_only=True)
+class DeliverWebhook(Job):
+    """Tell one endpoint of one event, a CloudEvent without its source; `case_id` is what the event is about."""
+
+    topic: ClassVar[str] = "webhook.deliver"
+    schedule: ClassVar[retries.Schedule] = retries.PATIENT
+    webhook_id: str
+    case_id: str | None  # the handoff, else the request: what happened to one is told in order
+    event: dict[str, Any]
+
+    @property
+    def subject(self) -> str:
+        return f"{self.webhook_id}:{self.case_id or self.event['type']}"
+
+
 JOBS: dict[str, type[Job]] = {
-    job.topic: job for job in (ExecuteEffect, GenerateArtifact, CopySignals, EscalateSla, NotifyOperator, SendMail)
+    job.topic: job
+    for job in (
+        ExecuteEffect,
+        GenerateArtifact,
+        CopySignals,
+        EscalateSla,
+        NotifyOperator,
+        SendMail,
+        DeliverWebhook,
+    )
 }
 
 

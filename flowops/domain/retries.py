@@ -40,3 +40,18 @@ class Schedule:
 
 # Five tries outlast a deployment or a greylisting mail server, not only a hiccup.
 USUAL = Schedule((timedelta(seconds=10), timedelta(seconds=50), timedelta(minutes=4), timedelta(minutes=21)))
+# Ten tries over about 75 hours, for half of a ceiling is waited on average: somebody else's system may be down over a
+# weekend, and nobody of ours can mend it.
+PATIENT = Schedule(
+    (
+        timedelta(seconds=10),
+        timedelta(minutes=10),
+        timedelta(hours=1),
+        timedelta(hours=4),
+        timedelta(hours=10),
+        timedelta(hours=20),
+        timedelta(hours=28),
+        timedelta(hours=40),
+        timedelta(hours=47),
+    )
+)

@@ -10,7 +10,9 @@ CHANCE = 30  # characters chosen by chance: 178 bits
 
 MASK = "***"
 
-_SECRET = re.compile(rf"({PREFIX})\w+|(\bBearer )\S+|(/console/link/)[\w-]+|(://[^\s/:@]*:)[^\s/@]+(?=@)")
+_SECRET = re.compile(
+    rf"({PREFIX})\w+|(\bwhsec_)[\w+/=-]+|(\bBearer )\S+|(/console/link/)[\w-]+|(://[^\s/:@]*:)[^\s/@]+(?=@)"
+)
 _FORM = re.compile(f"{PREFIX}[0-9A-Za-z]{{{CHANCE + 6}}}")
 
 
@@ -45,7 +47,8 @@ def fingerprint(secret: str) -> str:
 
 
 def mask(text: str) -> str:
-    """The text without what only its owner may know: tokens, ours or after `Bearer`, sign-in links, passwords in URLs.
+    """The text without what only its owner may know: tokens, ours or after `Bearer`, webhooks' secrets,
+    sign-in links, passwords in URLs.
 
     >>> mask("Got 401 for fops_0123 from https://ada:pw@example.com")
     'Got 401 for fops_*** from https://ada:***@example.com'

@@ -6,7 +6,9 @@ import email.policy
 import email.utils
 import hashlib
 import smtplib
+import socket
 import ssl
+import threading
 from email.headerregistry import Address
 from email.message import EmailMessage
 from typing import Protocol
@@ -16,6 +18,8 @@ from flowops import errors
 from flowops.gateways import receipts
 from flowops.gateways.receipts import Receipt
 from flowops.gateways.sandbox import SandboxStore
+
+WORDS = 6  # how many times as long as one exchange all of a conversation may take
 
 
 class Mail(Protocol):
@@ -64,12 +68,48 @@ class SandboxMail:
         return Receipt(key, self._store.keep_mail(parse_address(to).addr_spec, in_one_line(subject), body, key))
 
 
+class _Session(smtplib.SMTP):
+    """A conversation with an SMTP server that is cut off after `longest` seconds, however lively it is.
+
+    `timeout` seconds bound each word of it, and a server could say one letter at a time.
+    """
+
+    def __init__(self, host: str, port: int, timeout: float, longest: float, tls: ssl.SSLContext | None) -> None:
+        self._longest, self._from_the_first_byte = longest, tls
+        self._cut = contextlib.ExitStack()
+        super().__init__(host, port, timeout=timeout)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        opened = socket.create_connection((host, port), timeout)
+        handle = self._cut.enter_context(opened.dup())  # TLS takes the first one over
+        timer = threading.Timer(self._longest, _shut, [handle])
+        timer.daemon = True
+        self._cut.callback(timer.cancel)
+        timer.start()
+        tls = self._from_the_first_byte
+        try:
+            return tls.wrap_socket(opened, server_hostname=host) if tls else opened
+        except BaseException:
+            self._cut.close()
+            raise
+
+    def close(self) -> None:
+        """End it, whatever state it is in."""
+        self._cut.close()
+        super().close()
+
+
+def _shut(handle: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # it has ended in this moment
+        handle.shutdown(socket.SHUT_RDWR)
+
+
 class SmtpMail:
     """An SMTP server: `smtp://user:password@host:587?starttls=required`, or `smtps://` for TLS from the first byte.
 
     Without `starttls=required` the mail is encrypted when the server offers it. Certificates are always checked,
     against what the host trusts. `sender` is the From address, with or without a name; `timeout` seconds bound each
-    exchange with the server.
+    exchange with the server, and six times as many all of them together.
 
     Raises `errors.WrongSetting` for an address or a sender that no mail could be sent with.
     """
@@ -122,12 +162,10 @@ class SmtpMail:
             raise _unavailable(fault, sent=False) from None
 
     def _open(self) -> smtplib.SMTP:
-        if self._is_tls:
-            session: smtplib.SMTP = smtplib.SMTP_SSL(self._host, self._port, timeout=self._timeout, context=self._tls)
-        else:
-            session = smtplib.SMTP(self._host, self._port, timeout=self._timeout)
+        tls = self._tls if self._is_tls else None
+        session = _Session(self._host, self._port, self._timeout, WORDS * self._timeout, tls)
         try:
-            session.ehlo()
+            session.ehlo_or_helo_if_needed()
             if not self._is_tls and (self._must_encrypt or session.has_extn("starttls")):
                 session.starttls(context=self._tls)
             if self._user:

@@ -6,18 +6,21 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, case, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, undefer
 
 from flowops import errors
 from flowops.domain import times
 from flowops.domain.access import ActorKind
+from flowops.domain.jobs import DeliverWebhook
 from flowops.queries import audit
 from flowops.storage import tables
 from flowops.storage.unit import View
 
 _BATCH = 500
-_ID_LENGTH = len("hnd_") + 26  # a job's key is its topic, a colon, and first of all the id of its case or request
+# A job's key is its topic, a colon, and first of all the id of its case or request, which in a delivery's comes after
+# the webhook's.
+_ID_LENGTH = len("hnd_") + 26
 Record = dict[str, Any]
 Column = InstrumentedAttribute[Any]
 
@@ -127,7 +130,8 @@ def _parts(requests: Select[str]) -> list[_Part]:
         ),
     ]
     for row in (t.Job, t.FinishedJob):
-        about = func.substr(row.key, func.length(row.topic) + 2, _ID_LENGTH)
+        before = case((row.topic == DeliverWebhook.topic, _ID_LENGTH + 1), else_=0)
+        about = func.substr(row.key, func.length(row.topic) + 2 + before, _ID_LENGTH)
         parts.append(_Part("job", row, row.id, row.created_at, or_(about.in_(handoffs), about.in_(requests))))
     return parts
 

@@ -71,16 +71,25 @@ def get(view: View, job_id: str) -> History:
     job = waiting or view.session.get(tables.FinishedJob, job_id)
     if job is None:
         raise errors.NotFound(kind="job", id=job_id)
-    row = tables.JobAttempt
-    ended = select(row.claim_token, row.worker, row.started_at, row.finished_at, row.outcome, row.error)
-    attempts = view.session.execute(ended.where(row.job_id == job_id).order_by(row.claim_token))
     is_foreign = job_id in foreign(view, [job])
     return History(
         job=job,
         payload=dict.fromkeys(job.payload, tokens.MASK) if is_foreign else mask(job.payload),
         is_foreign=is_foreign,
-        attempts=[*(Attempt(*attempt) for attempt in attempts), *_told_by(job)],
+        attempts=attempts(view, [job])[job_id],
     )
+
+
+def attempts(view: View, jobs: Iterable[Row]) -> dict[str, list[Attempt]]:
+    """Every try at each of these jobs, by the job's id, the first one first."""
+    row, of = tables.JobAttempt, {job.id: job for job in jobs}
+    found: dict[str, list[Attempt]] = {job_id: [] for job_id in of}
+    ended = select(row).where(row.job_id.in_(of)).order_by(row.job_id, row.claim_token)
+    for told in view.session.scalars(ended):
+        found[told.job_id].append(
+            Attempt(told.claim_token, told.worker, told.started_at, told.finished_at, told.outcome, told.error)
+        )
+    return {job_id: [*found[job_id], *_told_by(job)] for job_id, job in of.items()}
 
 
 def foreign(view: View, jobs: Iterable[Row]) -> frozenset[str]:

@@ -35,7 +35,7 @@ from flowops import errors
 from flowops.domain.access import Actor
 from flowops.domain.events import Event
 from flowops.domain.jobs import Job, Status
-from flowops.storage import tables
+from flowops.storage import announcing, tables
 from flowops.storage.engine import Database, session_on
 from flowops.storage.types import new_id
 
@@ -70,6 +70,7 @@ class Unit:
     has_enqueued: bool = False
     _recorded: bool = False
     _rows: dict[type[tables.Base], list[dict[str, Any]]] = field(default_factory=dict)
+    _public: list[announcing.Entry] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         event.listen(self.session, "do_orm_execute", lambda _: self.write())
@@ -79,8 +80,10 @@ class Unit:
         """What this unit sees, its own uncommitted changes included, for showing an answer."""
         return View(self.session, self.actor, self.now)
 
-    def record(self, event: Event, by: Actor | None = None) -> None:
+    def record(self, event: Event, by: Actor | None = None) -> str:
         """Append what happened to the audit log, in this transaction; `by` names a part of the product that decided.
+
+        Gives the entry's id.
 
         Personal fields enter the entry as salted SHA-256 commitments over their RFC 8785 bytes; value and salt lie in
         `audit_private`.
@@ -101,6 +104,7 @@ class Unit:
             data[name] = {"commitment": "sha256:" + hashlib.sha256((salt + text).encode()).hexdigest()}
             self.append(tables.AuditPrivate, entry_id=entry_id, field=name, value=text, salt=salt)
         self._recorded = True
+        return entry_id
 
     def enqueue(self, job: Job, run_at: datetime | None = None) -> str:
         """Write a job into the outbox, in this transaction, to run at `run_at` or as soon as it is committed."""
@@ -166,20 +170,29 @@ class Unit:
             self.session.flush()
             for table, values in rows.items():
                 self.session.connection().execute(insert(table), values)
+            self._public += announcing.public(rows.get(tables.AuditEntry, ()))
+
+    def announce(self) -> None:
+        """Have those told who registered for what this unit recorded; the last thing it does."""
+        self.write()
+        self.session.flush()
+        if self._public:
+            announcing.announce(self, self._public)
+            self.write()
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """A part that may fail alone: whatever it changed, recorded and enqueued is taken back when it raises."""
         self.write()
         self.session.flush()  # or what was changed before would be forgotten too
-        before = self._recorded, self._changed.copy()
+        before = self._recorded, self._changed.copy(), self._public.copy()
         try:
             with self.session.begin_nested():
                 yield
                 self.write()
         except BaseException:
             self._rows.clear()
-            self._recorded, self._changed = before
+            self._recorded, self._changed, self._public = before
             raise
 
     def lock(self, name: str) -> None:
@@ -239,8 +252,7 @@ def unit_on(
         unit = Unit(session, actor, database.now(connection), correlation_id)
         connection.execution_options(watcher=unit.watch)
         yield unit
-        unit.write()
-        session.flush()
+        unit.announce()
         unit.refuse_unaudited()
 
 

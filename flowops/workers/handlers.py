@@ -1,12 +1,14 @@
 """The table: for each kind of job, who answers for it and the function that does the part outside the database."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from flowops import errors
-from flowops.actions import artifacts, execution, notices
+from flowops.actions import artifacts, execution, notices, webhooks
 from flowops.ai import context, generator
 from flowops.app import App
 from flowops.domain import access, effects, events, jobs
@@ -16,6 +18,7 @@ from flowops.domain.sla import Clock
 from flowops.gateways.receipts import Receipt
 from flowops.queries import effects as effect_queries
 from flowops.queries import handoffs
+from flowops.queries import webhooks as webhook_queries
 
 if TYPE_CHECKING:
     from flowops.storage.unit import Unit
@@ -27,7 +30,7 @@ _MEANT = {None, 400, 422}
 LIMIT = timedelta(minutes=3)  # every call of a gateway ends long before
 
 J = TypeVar("J", bound=jobs.Job)
-Settle = Callable[["Unit"], None]
+Settle = Callable[["Unit"], object]
 Fence = Callable[["Unit"], None]
 
 
@@ -120,6 +123,23 @@ def send_mail(app: App, job: jobs.SendMail, fence: Fence) -> Settle:
     return lambda unit: unit.record(events.MailSent(reference=receipt.reference))
 
 
+def deliver_webhook(app: App, job: jobs.DeliverWebhook, fence: Fence) -> Settle | str:
+    """Post one event to one endpoint, signed; one that is disabled or removed by now is not called.
+
+    The same event has the same id however often it is sent, so that its receiver can tell a repeat.
+    """
+    with app.view() as view:
+        target = webhook_queries.target(view, job.webhook_id)
+    if target is None:
+        return "not sent: the webhook is disabled or removed"
+    body = json.dumps(job.event | {"source": app.settings.origin}, ensure_ascii=False).encode()
+    secrets = [app.seal.open(sealed) for sealed in target.sealed]
+    status = app.webhooks.deliver(target.url, job.event["id"], body, target.at, secrets)
+    if status == HTTPStatus.GONE:
+        return lambda unit: webhooks.disable(unit, job.webhook_id, webhooks.GONE)
+    return f"HTTP {status}"
+
+
 def _call(app: App, proposal: effect_queries.Proposal) -> Receipt:
     """Ask the provider; the effect's id is the key, so that a repeat is recognised as one."""
     effect = proposal.effect
@@ -142,5 +162,6 @@ TABLE: dict[str, Handler[Any]] = {
         Handler(jobs.EscalateSla, access.SYSTEM, escalate_sla),
         Handler(jobs.NotifyOperator, access.SYSTEM, notify_operator),
         Handler(jobs.SendMail, access.SYSTEM, send_mail, threads=4),
+        Handler(jobs.DeliverWebhook, access.SYSTEM, deliver_webhook, threads=4),
     )
 }

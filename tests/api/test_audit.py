@@ -11,7 +11,7 @@ import pytest
 import rfc8785
 from sqlalchemy import select
 
-from flowops.actions import conversation
+from flowops.actions import conversation, webhooks
 from flowops.app import App
 from flowops.domain.access import SYSTEM, Actor, Role
 from flowops.queries import export
@@ -163,6 +163,17 @@ def test_an_export_holds_everything_about_its_case_and_nothing_of_another(
     assert case.request_id in text
     assert other.id not in text
     assert other.request_id not in text
+
+
+@pytest.mark.in_process  # elsewhere a worker would call the endpoint meanwhile
+def test_an_export_holds_what_others_are_told_of_the_case(api: Api, app: App, auditor: str, ada: Actor) -> None:
+    with app.unit(SYSTEM) as unit:
+        webhooks.add(unit, "https://hooks.example.com/", "", (), (), app.seal)
+    case, other = cases.case(app, ada), cases.case(app, ada, customer_id="cust_2")
+    jobs = [record for record in exported(api, auditor, f"handoffId={case.id}") if record["type"] == "job"]
+    told = {job["payload"]["event"]["subject"] for job in jobs if job["topic"] == "webhook.deliver"}
+    assert told == {case.id, case.request_id}
+    assert other.id not in str(jobs)
 
 
 def test_an_export_of_a_customer_holds_all_their_cases(api: Api, app: App, auditor: str, ada: Actor) -> None:

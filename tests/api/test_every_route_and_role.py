@@ -17,6 +17,7 @@ SUPERVISE = {Role.SUPERVISOR}
 READ = STAFF | {Role.SERVICE}
 SEND = WORK | {Role.SERVICE}
 AUDIT = {Role.SUPERVISOR, Role.AUDITOR}
+ADMIN = {Role.ADMIN}
 EVERYBODY = None  # also without a token
 
 # Who may call what, as the roles are described, and not as the routes declare it.
@@ -63,6 +64,16 @@ MAY: dict[str, set[Role] | None] = {
     "POST /outbox/{id}/retry": SUPERVISE,
     "POST /outbox/retry": SUPERVISE,
     "POST /outbox/{id}/discard": SUPERVISE,
+    "GET /webhooks": ADMIN,
+    "POST /webhooks": ADMIN,
+    "GET /webhooks/{id}": ADMIN,
+    "PATCH /webhooks/{id}": ADMIN,
+    "DELETE /webhooks/{id}": ADMIN,
+    "POST /webhooks/{id}/secrets": ADMIN,
+    "DELETE /webhooks/{id}/secrets/{secret}": ADMIN,
+    "POST /webhooks/{id}/ping": ADMIN,
+    "GET /webhooks/{id}/deliveries": ADMIN,
+    "POST /webhooks/{id}/deliveries/{delivery}/redeliver": ADMIN,
     "GET /audit": AUDIT,
     "GET /audit/export.{form}": AUDIT,
     "GET /metrics": STAFF,
@@ -73,7 +84,10 @@ MAY: dict[str, set[Role] | None] = {
     "GET /readyz": EVERYBODY,
 }
 # Whoever manages jobs decides about all of them; what they do not see of another queue's is tested where jobs are.
-OF_NOBODYS_QUEUE = {"/outbox/{id}", "/outbox/{id}/retry", "/outbox/{id}/discard"}
+# Webhooks are of no queue at all.
+OF_NOBODYS_QUEUE = {"/outbox/{id}", "/outbox/{id}/retry", "/outbox/{id}/discard"} | {
+    name.partition(" ")[2] for name in MAY if "/webhooks/" in name
+}
 # Besides supervisors only those who proposed or approved it, which is tested where effects are.
 OF_THOSE_INVOLVED = {"POST /effects/{id}/cancel"}
 STREAMS = {"GET /events"}  # never end, so a permitted call is made where streams are tested

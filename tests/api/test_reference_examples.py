@@ -11,6 +11,7 @@ import pytest
 
 from flowops.actions import leases, outbox
 from flowops.app import App
+from flowops.domain import jobs
 from flowops.domain.access import SYSTEM, Role
 from tests import cases, delivery, make
 from tests.live import Api
@@ -28,7 +29,7 @@ REFUND = {"kind": "refund", "params": {"money": {"amount": 12000, "currency": "E
 
 NUMBERS = itertools.count(1)  # nobody's name twice
 # What no example changes is made once.
-KEPT = {"SERVICE", "VIEWER", "OPERATOR", "SUPERVISOR", "AUDITOR", "WRITTEN", "ARTIFACT"}
+KEPT = {"SERVICE", "VIEWER", "OPERATOR", "SUPERVISOR", "AUDITOR", "ADMIN", "WRITTEN", "ARTIFACT"}
 
 
 @dataclass
@@ -74,6 +75,9 @@ class World:
 
     def _auditor(self) -> str:
         return self._role(Role.AUDITOR)
+
+    def _admin(self) -> str:
+        return self._role(Role.ADMIN)
 
     def _user(self) -> str:
         return str(cases.person(self.app, "Grace").id)
@@ -124,6 +128,20 @@ class World:
             claimed = leases.claim(unit, "worker", delivery.Ring.topic, 10, self.app.settings.outbox_lease)
             outbox.bury(unit, next(job for job in claimed if job.id == job_id), "Unavailable: mail did not answer")
         return job_id
+
+    def _webhook(self) -> str:
+        return str(self.call("/webhooks", "ADMIN", url="https://hooks.example.com/", types=["sla.warned"])["id"])
+
+    def _secret(self) -> str:
+        answer = self.api.post(f"/webhooks/{self['WEBHOOK']}/secrets", self["ADMIN"], json={})
+        return str(answer.json()["id"])
+
+    def _delivered(self) -> str:
+        job_id = self.call(f"/webhooks/{self['WEBHOOK']}/ping", "ADMIN")["jobId"]
+        with self.app.unit(SYSTEM) as unit:
+            claimed = leases.claim(unit, "worker", jobs.DeliverWebhook.topic, 10, self.app.settings.outbox_lease)
+            outbox.finish(unit, next(job for job in claimed if job.id == job_id))
+        return str(job_id)
 
 
 @dataclass(frozen=True)

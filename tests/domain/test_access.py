@@ -20,6 +20,7 @@ TABLE = """
     jobs.manage                  - - x - - -
     audit.read                   - - x x - -
     people.manage                - - - - x -
+    webhooks.manage              - - - - x -
 """
 ROWS = [line.split() for line in TABLE.strip().splitlines()]
 ALL = [(Role(role), Permission(row[0]), mark == "x") for row in ROWS for role, mark in zip(Role, row[1:], strict=True)]

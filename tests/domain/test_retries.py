@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from flowops.domain import retries
 from flowops.domain.retries import Schedule
 
-SCHEDULES = st.sampled_from([retries.USUAL])
+SCHEDULES = st.sampled_from([retries.USUAL, retries.PATIENT])
 CLAIMS = st.integers(1, 1000)
 DICE = st.floats(0, 1, exclude_max=True)
 
@@ -40,3 +40,10 @@ def test_jobs_that_failed_together_are_spread_over_the_whole_wait() -> None:
 @pytest.mark.parametrize(("schedule", "tries"), [(retries.USUAL, 5)])
 def test_a_job_is_spent_after_so_many_claims(schedule: Schedule, tries: int) -> None:
     assert [schedule.is_spent(claims) for claims in (1, tries - 1, tries, tries + 1)] == [False, False, True, True]
+
+
+def test_what_others_must_mend_is_tried_ten_times_over_75_hours_on_average() -> None:
+    patient = retries.PATIENT
+    assert patient.tries == 10
+    assert round(sum((patient.wait(n, 0.5) for n in range(1, 10)), timedelta()) / timedelta(hours=1)) == 75
+    assert (patient.is_spent(9), patient.is_spent(10)) == (False, True)

@@ -1,6 +1,7 @@
 """What a call over HTTP makes of servers that fail, lie, or never end."""
 
 import json
+import ssl
 import time
 from collections.abc import Iterator
 
@@ -33,6 +34,7 @@ BAD_ANSWERS = {
     "a page": servers.speaking_html,
     "JSON called a page": servers.mislabelling,
     "10 MB": servers.huge,
+    "100 MB": servers.endless,
     "half of JSON": servers.saying('{"id": "cust_123"'),
     "nothing": servers.saying(""),
     "NaN": servers.saying('{"id": NaN}'),
@@ -104,6 +106,8 @@ UNAVAILABLE = {
     "408": servers.answering(408),
     "hanging up": servers.hanging_up,
     "half an answer": servers.truncating,
+    "garbage": servers.babbling,
+    "100 MB of headers": servers.endless_headers,
 }
 
 
@@ -127,6 +131,14 @@ def test_a_port_where_nobody_listens_is_unavailable_and_nothing_was_sent() -> No
     with pytest.raises(errors.Unavailable) as refused:
         HttpAccounts(f"http://127.0.0.1:{servers.closed_port()}").account("cust_123")
     assert refused.value.facts["sent"] is False
+
+
+def test_a_certificate_nobody_trusts_gets_no_request(tls: ssl.SSLContext) -> None:
+    with servers.receiver(tls) as receiver:
+        with pytest.raises(errors.Unavailable) as distrust:
+            HttpBilling(receiver.url, SECRET).invoice("inv_123")
+        assert distrust.value.facts["sent"] is False
+        assert receiver.requests == []
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 410])

@@ -2,9 +2,12 @@
 
 import email.header
 import email.utils
+import socket
 import ssl
-import subprocess
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from email.message import Message
 from pathlib import Path
@@ -152,6 +155,73 @@ def test_a_server_out_of_reach_has_nothing() -> None:
     assert silence.value.facts["sent"] is False
 
 
+@contextmanager
+def rude_server(behave: Callable[[socket.socket], None]) -> Iterator[int]:
+    """The port of a server that does this with each connection, and then ends it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection, suppress(OSError):
+                        behave(connection)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)  # wakes who waits for a connection
+
+
+def dripping(connection: socket.socket) -> None:
+    """Say a letter at a time, each well within any timeout of a single read, and never come to an end."""
+    while True:
+        connection.sendall(b"x")
+        time.sleep(0.02)
+
+
+def greeting_and_dripping(connection: socket.socket) -> None:
+    connection.sendall(b"220 hello\r\n")
+    dripping(connection)
+
+
+RUDE: dict[str, Callable[[socket.socket], None]] = {
+    "hanging up": lambda connection: None,
+    "hanging up after a greeting": lambda connection: connection.sendall(b"220 hello\r\n"),
+    "garbage": lambda connection: connection.sendall(bytes(range(256)) * 64),
+    "a web page": lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n<html>"),
+    "no": lambda connection: connection.sendall(b"554 no\r\n"),
+    "100 MB in a line": lambda connection: connection.sendall(b"2" * (100 << 20)),
+    "100 MB of lines": lambda connection: connection.sendall(b"220-more\r\n" * 10_000_000),
+    "a letter at a time": dripping,
+    "a letter at a time after a greeting": greeting_and_dripping,
+}
+
+
+@pytest.mark.parametrize("behave", RUDE.values(), ids=RUDE)
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+def test_a_server_that_does_not_speak_as_agreed_has_nothing(
+    scheme: str, behave: Callable[[socket.socket], None]
+) -> None:
+    with rude_server(behave) as port:
+        rude = SmtpMail(f"{scheme}://127.0.0.1:{port}", "support@example.org", timeout=0.2)
+        began = time.monotonic()
+        with pytest.raises(errors.Unavailable) as trouble:
+            rude.send("ada@example.com", "Hello", "Hello", "eff_1")
+        assert trouble.value.facts["sent"] is False
+        assert time.monotonic() - began < 10  # dripped to its end it would take minutes
+
+
+def test_a_password_is_sent_after_starttls(
+    tls: ssl.SSLContext, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    with servers.mail_server(login=("flow", "secret"), starttls=tls, login_needs_tls=True) as server:
+        address = server.url.replace("://", "://flow:secret@") + "?starttls=required"
+        SmtpMail(address, "support@example.org").send("ada@example.com", "Hello", "Hello", "eff_1")
+        assert (len(server.inbox), server.encrypted, server.signed_in) == (1, [True], ["flow"])
+
+
 def test_signing_in_takes_the_password_of_the_address() -> None:
     with servers.mail_server(login=("flow@ops", "pa/ss:word")) as server:
         good = server.url.replace("://", "://flow%40ops:pa%2Fss%3Aword@")
@@ -162,24 +232,6 @@ def test_signing_in_takes_the_password_of_the_address() -> None:
             SmtpMail(bad, "support@example.org").send("ada@example.com", "Hello", "Hello", "eff_2")
         assert "wrong-one" not in str(wrong.value)
         assert len(server.inbox) == 1
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that signs itself, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=loopback -addext subjectAltName=IP:127.0.0.1"
-    files = ["-keyout", str(key), "-out", str(certificate)]
-    subprocess.run([*command.split(), *files], check=True, capture_output=True)
-    return certificate, key
-
-
-@pytest.fixture
-def tls(certificate: tuple[Path, Path]) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*certificate)
-    return context
 
 
 def test_starttls_is_used_when_offered(

@@ -40,6 +40,8 @@ UNREADABLE: dict[str, Fault] = {
     "no answer": servers.hanging_up,
     "another status": servers.changing(status="pending"),
     "no id": servers.changing(id=""),
+    "garbage": servers.babbling,
+    "100 MB": servers.endless,
     "NaN": servers.changing(id=float("nan")),
 }
 

@@ -26,7 +26,7 @@ class Endpoint:
 def endpoints() -> Iterator[Endpoint]:
     """Every endpoint that has a heading of its own."""
     for section in re.split(r"^### ", TEXT, flags=re.MULTILINE)[1:]:
-        heading = re.match(r"`(GET|POST|PUT) (\S+)`\n", section)
+        heading = re.match(r"`(GET|POST|PUT|PATCH|DELETE) (\S+)`\n", section)
         if heading is None:
             continue
         example = re.search(r"```sh\n(.+?) +# ([\d or]+)\n```", section, flags=re.DOTALL)

@@ -22,7 +22,7 @@ from tests.project.test_documents import commands
 ENDPOINTS = {(e.method, e.path): e for e in reference.endpoints()}
 # Answers of writes are sent as they were kept, so the document names their schema and not the object's words.
 OBJECTS = {"handoff": "Handoff", "request": "Request", "effect": "Effect", "artifact": "Artifact", "draft": "Draft"}
-PARTS = {"sla": "Sla", "job": "Job", "entry": "Entry"}
+PARTS = {"sla": "Sla", "job": "Job", "entry": "Entry", "webhook": "Webhook", "delivery": "Delivery"}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def document(app: application.App) -> dict[str, Any]:
 
 def paths(path: str, operation: dict[str, Any]) -> Iterator[str]:
     """A path as the reference writes it, once for each name it can end in."""
-    plain = re.sub(r"\{(?!kind|form|name|seq)\w+\}", "{id}", path)
+    plain = re.sub(r"\{(?!kind|form|name|seq|secret|delivery)\w+\}", "{id}", path)
     if "{name}" not in plain:
         yield plain
         return

@@ -9,10 +9,11 @@ import pytest
 import typer
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from pydantic.alias_generators import to_camel
 from typer.core import TyperCommand, TyperGroup
 
 from flowops import cli, settings
-from flowops.domain import events, jobs
+from flowops.domain import events, jobs, webhooks
 from tests.project import repository
 
 
@@ -82,6 +83,13 @@ def test_every_option_of_a_command_is_documented_and_no_other() -> None:
 
 def test_every_event_is_documented() -> None:
     assert entries("events.md") == subclasses(events.Event)
+
+
+def test_every_public_event_is_documented_with_its_fields() -> None:
+    text = (repository.ROOT / "docs" / "webhooks.md").read_text()
+    rows = re.findall(r"^\| `(\w+\.\w+)` \|.*\| (.+) \|$", text, flags=re.MULTILINE)
+    told = {name: re.findall(r"`(\w+)`", fields) for name, fields in rows}
+    assert told == {name: [to_camel(field) for field in fields] for name, fields in webhooks.FIELDS.items()}
 
 
 def test_every_job_is_documented() -> None:

@@ -8,10 +8,12 @@ from flowops.api.schemas.handoffs import Draft, Handoff, HandoffItem
 from flowops.api.schemas.outbox import Job, JobHistory, Retried
 from flowops.api.schemas.record import Entry
 from flowops.api.schemas.sla import Explanation
+from flowops.api.schemas.webhooks import Delivery, NewSecret, Webhook, WebhookWithSecret
 
 __all__ = [
     "Answer",
     "Artifact",
+    "Delivery",
     "Draft",
     "Effect",
     "Entry",
@@ -20,10 +22,13 @@ __all__ = [
     "HandoffItem",
     "Job",
     "JobHistory",
+    "NewSecret",
     "Page",
     "Person",
     "Queued",
     "Request",
     "Results",
     "Retried",
+    "Webhook",
+    "WebhookWithSecret",
 ]

@@ -40,6 +40,11 @@ class Attempt(Answer):
     outcome: jobs.AttemptOutcome | None
     error: str | None
 
+    @classmethod
+    def of(cls, attempt: outbox.Attempt) -> Self:
+        names = ("worker", "started_at", "finished_at", "outcome", "error")
+        return cls(claim=attempt.claim_token, **{name: getattr(attempt, name) for name in names})
+
 
 class JobHistory(Job):
     """A job with its payload and every try, the first one first."""
@@ -49,17 +54,7 @@ class JobHistory(Job):
 
     @classmethod
     def of_history(cls, found: outbox.History) -> Self:
-        attempts = [
-            Attempt(
-                claim=attempt.claim_token,
-                worker=attempt.worker,
-                started_at=attempt.started_at,
-                finished_at=attempt.finished_at,
-                outcome=attempt.outcome,
-                error=attempt.error,
-            )
-            for attempt in found.attempts
-        ]
+        attempts = [Attempt.of(attempt) for attempt in found.attempts]
         return cls.of(found.job, is_foreign=found.is_foreign, payload=found.payload, attempts=attempts)
 
 

@@ -55,6 +55,17 @@ from flowops.domain.events.effects import (
 )
 from flowops.domain.events.event import Event, personal
 from flowops.domain.events.sla import SlaBreached, SlaEscalated, SlaWarned
+from flowops.domain.events.webhooks import (
+    WebhookAdded,
+    WebhookChanged,
+    WebhookDisabled,
+    WebhookEnabled,
+    WebhookPinged,
+    WebhookRedelivered,
+    WebhookRemoved,
+    WebhookSecretAdded,
+    WebhookSecretRevoked,
+)
 from flowops.domain.events.work import (
     ArtifactCreated,
     ArtifactRequested,
@@ -132,5 +143,14 @@ __all__ = [
     "TokenRevoked",
     "UserAdded",
     "UserDisabled",
+    "WebhookAdded",
+    "WebhookChanged",
+    "WebhookDisabled",
+    "WebhookEnabled",
+    "WebhookPinged",
+    "WebhookRedelivered",
+    "WebhookRemoved",
+    "WebhookSecretAdded",
+    "WebhookSecretRevoked",
     "personal",
 ]

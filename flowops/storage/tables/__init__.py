@@ -17,6 +17,7 @@ from flowops.storage.tables.people import BrowserSession, Queue, QueueMember, Si
 from flowops.storage.tables.record import AuditEntry, AuditPrivate
 from flowops.storage.tables.row import BOOKKEEPING, Base
 from flowops.storage.tables.sandbox import SandboxAccount, SandboxInvoice, SandboxMail, SandboxRefund
+from flowops.storage.tables.webhooks import Webhook, WebhookSecret
 
 __all__ = [
     "BOOKKEEPING",
@@ -46,6 +47,8 @@ __all__ = [
     "PrunedAttempts",
     "Heartbeat",
     "IdempotencyKey",
+    "Webhook",
+    "WebhookSecret",
     "AuditEntry",
     "AuditPrivate",
     "SandboxAccount",
