@@ -9,6 +9,7 @@ The statements are built once and run many times a second: building one takes lo
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from functools import cache
 from typing import Any, NamedTuple, cast
 
@@ -23,6 +24,7 @@ from sqlalchemy import (
     delete,
     func,
     literal,
+    literal_column,
     or_,
     select,
     union_all,
@@ -46,15 +48,13 @@ _JOBS = cast(Table, tables.Job.__table__)
 _JOB, _OTHER, _HEAD = _JOBS.c, _JOBS.alias("other").c, _JOBS.alias("head").c
 
 
-def _word(name: str, column: Any, value: Any) -> ColumnElement[Any]:
+def _word(value: StrEnum) -> ColumnElement[Any]:
     """Written into the statement and not bound to it, or the planner could not use the partial indexes."""
-    return bindparam(name, value, column.type, literal_execute=True)
+    return literal_column(f"'{value}'")
 
 
-_PENDING = _word("pending", _JOB.status, jobs.Status.PENDING)
-_PROCESSING = _word("processing", _JOB.status, jobs.Status.PROCESSING)
-_KEY = _word("by_key", _JOB.waits, jobs.Waits.KEY)
-_ALONE = _word("alone", _JOB.waits, jobs.Waits.ALONE)
+_PENDING, _PROCESSING = _word(jobs.Status.PENDING), _word(jobs.Status.PROCESSING)
+_KEY, _ALONE = _word(jobs.Waits.KEY), _word(jobs.Waits.ALONE)
 _NOW = bindparam("now", type_=_JOB.run_at.type)
 
 

@@ -113,34 +113,42 @@ class Database:
 
     @contextmanager
     def _sharing(self) -> Iterator[Connection]:
-        """Write in one transaction with all who wait meanwhile, each in a savepoint; return when it is durable.
+        """Write in one transaction with all who wait meanwhile, and return when it is durable.
 
         One sync of the disk serves them all (group commit; DeWitt et al., "Implementation Techniques for Main Memory
         Database Systems", SIGMOD 1984). A block that raises is rolled back alone, and its error too waits for the
         commit: it may be about what others of the group wrote. Raises Unavailable when the group was lost.
         """
         self._turns.take(WAIT)
+        if self._group is None:
+            with self._beginning() as group:
+                yield group.connection
+        else:
+            group = self._group
+            try:
+                with group.connection.begin_nested():
+                    yield group.connection
+            finally:
+                self._leave(group)
+                group.refuse_lost()
+
+    @contextmanager
+    def _beginning(self) -> Iterator["_Group"]:
+        """Be the first of a group. Nobody else can have written yet, so a block that raises needs no savepoint."""
         try:
-            group = self._group or self._begin_group()
+            connection = self.engine.connect().execution_options(writes=True)
+            try:
+                connection.begin()
+                group = _Group(connection)
+                yield group
+            except BaseException:
+                connection.close()  # which rolls back
+                raise
         except BaseException:
             self._turns.end()
             raise
-        try:
-            with group.connection.begin_nested():
-                yield group.connection
-        finally:
-            self._leave(group)
-            if group.failure is not None:
-                raise errors.Unavailable(what="The database", reason=group.failure) from None
-
-    def _begin_group(self) -> "_Group":
-        connection = self.engine.connect().execution_options(writes=True)
-        try:
-            connection.begin()
-        except BaseException:
-            connection.close()
-            raise
-        return _Group(connection)
+        self._leave(group)
+        group.refuse_lost()
 
     def _leave(self, group: "_Group") -> None:
         """Hand the transaction to whoever waits for a turn, and wait for its end; the last one ends it."""
@@ -210,6 +218,11 @@ class _Group:
         connection = cast(sqlite3.Connection, self.connection.connection.driver_connection)
         return connection.in_transaction
 
+    def refuse_lost(self) -> None:
+        """Raise Unavailable when what was written here is not kept."""
+        if self.failure is not None:
+            raise errors.Unavailable(what="The database", reason=self.failure) from None
+
     def end(self) -> None:
         """Commit, unless it was lost before, and tell everybody."""
         try:
@@ -228,9 +241,9 @@ class _Group:
             self.connection.close()
 
 
-def session_on(connection: Connection) -> Session:
+def session_on(connection: Connection, kind: type[Session] = Session) -> Session:
     """A session in a transaction that was begun already, and is ended by whoever began it."""
-    return Session(connection, expire_on_commit=False, join_transaction_mode="rollback_only")
+    return kind(connection, expire_on_commit=False, join_transaction_mode="rollback_only")
 
 
 def _prepare_sqlite(wanted: str) -> Callable[[Any, ConnectionPoolEntry], None]:

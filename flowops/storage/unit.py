@@ -29,7 +29,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import ORMExecuteState, Session
 
 from flowops import errors
 from flowops.domain.access import Actor
@@ -73,7 +73,7 @@ class Unit:
     _public: list[announcing.Entry] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        event.listen(self.session, "do_orm_execute", lambda _: self.write())
+        self.session.info["unit"] = self
 
     @property
     def view(self) -> View:
@@ -234,6 +234,15 @@ def _moving(
     return copying, delete(old).where(where).returning(old.c.id)
 
 
+class _Session(Session):
+    """The session of a unit."""
+
+
+@event.listens_for(_Session, "do_orm_execute")
+def _write_first(query: ORMExecuteState) -> None:
+    query.session.info["unit"].write()
+
+
 @contextmanager
 def open_unit(database: Database, actor: Actor, correlation_id: str | None = None) -> Iterator[Unit]:
     """Open a unit: leaving the block commits, an exception rolls back everything."""
@@ -248,7 +257,7 @@ def unit_on(
     connection: Connection, database: Database, actor: Actor, correlation_id: str | None = None
 ) -> Iterator[Unit]:
     """A unit as a part, the last one, of a transaction that was begun already."""
-    with session_on(connection) as session:
+    with session_on(connection, _Session) as session:
         unit = Unit(session, actor, database.now(connection), correlation_id)
         connection.execution_options(watcher=unit.watch)
         yield unit
