@@ -47,3 +47,9 @@ def test_a_key_that_was_cut_short_stops_the_start(tmp_path: Path, left: bytes) -
     (tmp_path / "q.db.key").write_bytes(left)
     with pytest.raises(errors.WrongSetting, match="is cut short"):
         key(tmp_path)
+
+
+def test_threads_for_a_topic_nobody_knows_stop_the_start(tmp_path: Path) -> None:
+    wanted = settings.load(database_url=f"sqlite:///{tmp_path}/q.db", workers={"mail.sent": 4})
+    with pytest.raises(errors.WrongSetting, match=r"FLOWOPS_WORKERS is wrong: there is no topic mail\.sent, only ai"):
+        application.build(wanted)
