@@ -12,7 +12,7 @@ from tempfile import NamedTemporaryFile
 import structlog
 from pydantic import SecretStr
 
-from flowops import errors
+from flowops import errors, killpoints
 from flowops.ai import generator
 from flowops.domain import policies
 from flowops.domain.access import SYSTEM, Actor
@@ -84,6 +84,7 @@ class App:
 
 def build(settings: Settings, clock: Clock | None = None) -> App:
     """Wire one process; `clock` replaces the database's clock in tests."""
+    killpoints.arm(settings.kill_point)
     database = Database(settings.database_url, clock)
     sandbox = Sandbox(database)
     timeout = settings.gateway_timeout.total_seconds()

@@ -13,7 +13,7 @@ from functools import partial
 
 import structlog
 
-from flowops import errors
+from flowops import errors, killpoints
 from flowops.actions import idempotency, leases, outbox
 from flowops.actions.leases import Claimed
 from flowops.app import App
@@ -126,6 +126,8 @@ class _Worker:
         claimed: dict[Lane, list[Claimed]] = {}
         with self._app.unit(access.SYSTEM) as unit:
             fenced = outbox.finish_all(unit, done)
+            if done:
+                killpoints.reach("batch.uncommitted")
             leases.give_back(unit, surplus)
             for lane in lanes:
                 limit = lane.room
@@ -136,7 +138,10 @@ class _Worker:
                     claimed[self._lanes[job.topic]] = [job]
                     self._is_alone = True
                 self._suspected_at = None
+            killpoints.reach("claim.uncommitted")
+        killpoints.reach("claim.committed")
         for job, _ in done:
+            killpoints.reach("batch.committed")
             self._done.popleft()
             self._release(job)
         for job in surplus:

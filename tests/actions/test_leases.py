@@ -14,7 +14,6 @@ from flowops.storage import tables
 from tests.conftest import Clock
 from tests.delivery import LEASE, Ring, bury, claim, enqueue, finish
 
-
 End = Callable[[application.App, leases.Claimed], None]
 
 
