@@ -269,5 +269,6 @@ def _set_apart(unit: Unit, topic: str) -> int:
 
 
 def _admit(unit: Unit, *which: ColumnElement[bool]) -> Any:
-    due = case((_JOB.run_at < unit.now, unit.now), else_=_JOB.run_at)
+    now = value(unit.now, _JOB.run_at.type)  # a plain time would be kept in another form, which sorts elsewhere
+    due = case((_JOB.run_at < now, now), else_=_JOB.run_at)
     return update(_JOBS).where(_JOB.waits == _KEY, *which).values(waits=None, run_at=due).returning(_JOB.seq)
