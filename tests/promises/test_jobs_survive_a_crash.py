@@ -5,6 +5,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -14,7 +15,8 @@ from flowops import settings as configuration
 from flowops.domain import jobs
 from flowops.queries import outbox
 from flowops.storage import tables
-from tests import delivery
+from tests import crashes, delivery
+from tests.bells import Toll
 from tests.delivery import Ring
 
 JOBS = 150
@@ -68,31 +70,15 @@ def test_workers_killed_at_random_lose_and_double_nothing(app: application.App) 
     assert rung(app) == Counter(bells)
 
 
-def test_a_stalled_worker_finishes_nothing_that_was_given_to_another(app: application.App) -> None:
-    [job_id] = delivery.enqueue(app, Ring(bell="a", how="slow"))
-    with delivery.process(app.settings) as stalled:
-        delivery.wait_until(lambda: delivery.attempts(app, job_id))
-        stalled.send_signal(signal.SIGSTOP)
-        with delivery.process(app.settings) as other:
-            delivery.wait_until(lambda: rung(app)["a"])
-            other.send_signal(signal.SIGTERM)
-            assert other.wait(10) == 0
-        stalled.send_signal(signal.SIGCONT)
-        time.sleep(0.5)
-        stalled.send_signal(signal.SIGTERM)
-        assert stalled.wait(10) == 0
-    assert delivery.attempts(app, job_id) == ["fenced", "done"]
-    assert rung(app) == Counter(["a"])
-
-
-def test_a_job_that_kills_its_worker_is_buried_after_five_claims(app: application.App) -> None:
-    deadly, harmless = delivery.enqueue(app, Ring(bell="a", how="deadly"), Ring(bell="b"))
-    for _ in range(5):
-        with delivery.process(app.settings) as worker:
-            assert worker.wait(30) == -signal.SIGKILL
-    with delivery.process(app.settings):
-        delivery.wait_until(lambda: status(app, deadly) is jobs.Status.DEAD)
-        delivery.wait_until(lambda: status(app, harmless) is jobs.Status.DONE)
+def test_a_job_that_kills_its_worker_is_buried_after_five_claims_and_no_other_with_it(
+    app: application.App, tmp_path: Path
+) -> None:
+    harmless = [Toll(tower=f"tower {number}", how=how) for number in range(15) for how in ("", "quiet")]
+    [deadly, *others] = delivery.enqueue(app, Toll(tower="a", how="deadly"), *harmless)
+    with crashes.Supervised(app, 1, tmp_path / "worker.log") as workers:
+        delivery.wait_until(lambda: status(app, deadly) is jobs.Status.DEAD, seconds=60)
+        delivery.wait_until(lambda: {status(app, job_id) for job_id in others} == {jobs.Status.DONE})
+        assert workers.deaths == 5
     assert delivery.attempts(app, deadly) == ["fenced"] * 4 + ["dead"]
 
 

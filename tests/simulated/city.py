@@ -195,7 +195,7 @@ class City:
         """Let everything happen for so many turns, and then all come to an end; raises `law.Broken`."""
         city = cls(seed, path, kinds)
         handler = handlers.Handler(Toll, access.SYSTEM, city.handle)
-        before = vars(work)["random"]
+        before = handlers.TABLE.copy(), vars(work)["random"]
         handlers.TABLE[Toll.topic] = handler
         vars(work)["random"] = city.dice  # of how long a job is put off
         try:
@@ -203,8 +203,9 @@ class City:
         finally:
             for worker in city.workers:
                 worker.crash()
-            vars(work)["random"] = before
-            del handlers.TABLE[Toll.topic]
+            vars(work)["random"] = before[1]
+            handlers.TABLE.clear()
+            handlers.TABLE.update(before[0])
             city.judge.close()
             city.app.close()
         return city

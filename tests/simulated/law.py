@@ -76,6 +76,7 @@ class Judge:
         self.claimed: Counter[str] = Counter()  # how often a job was given out, ever
         self.revived: set[int] = set()
         self.overdue: set[tuple[int, int]] = set()  # claims whose lease was over at some moment
+        self.commits = 0
         self._read = 0
 
     def close(self) -> None:
@@ -88,6 +89,7 @@ class Judge:
 
     def see(self, by: Party, now: str) -> None:
         """Judge what this party has just committed."""
+        self.commits += 1
         before, known = self.rows, self.finished
         over = (row for row in before.values() if row.lease_until is not None and row.lease_until < now)
         self.overdue |= {(row.seq, row.claim_token) for row in over}

@@ -1,0 +1,13 @@
+"""A worker that stalled for longer than its lease, while others did its jobs, changes nothing when it comes to life."""
+
+import random
+from pathlib import Path
+
+from tests import crashes, stalls
+
+
+def test_what_a_stalled_worker_held_is_done_once_and_by_others(database_url: str, tmp_path: Path) -> None:
+    with crashes.work(database_url) as work:
+        found = stalls.stall(work, random.Random(1), tmp_path)
+    assert found["held"] > 0
+    assert found == {"held": found["held"], "stale": 0, "faults": [], "exit": 0}
