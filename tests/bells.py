@@ -51,6 +51,8 @@ def toll(app: application.App, job: Toll, fence: handlers.Fence) -> handlers.Set
             os.kill(os.getpid(), signal.SIGSTOP)
         case "slow":
             time.sleep(1)
+        case "long" if _claims(app, job) == 1:
+            time.sleep(10)
         case "brisk":
             time.sleep(0.03)
     return lambda unit: unit.record(events.JobRead(job_id=job.name))

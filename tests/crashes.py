@@ -3,6 +3,7 @@
 import random
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -32,6 +33,7 @@ TOWERS = 4
 GROUPED = [point for point in killpoints.POINTS if point.startswith("group.")]  # SQLite alone shares commits
 ANSWERED = [point for point in killpoints.POINTS if point.startswith("answer.")]  # a call's, and no worker's
 WORKED = [point for point in killpoints.POINTS if point not in GROUPED + ANSWERED]
+EVERY = 0.1  # seconds between two looks whether all is done
 PATIENCE = 60  # seconds for a process to get where it is to die, and for work to be done
 
 
@@ -208,9 +210,12 @@ def kill_at(work: Work, point: str, folder: Path, seconds: float = PATIENCE) -> 
     with forking.working(work.app.settings, folder / "killed.log", FLOWOPS_KILL_POINT=point) as doomed:
         if point.startswith("give_back"):
             before = len(bells.tolled(work.app))
-            delivery.wait_until(lambda: len(bells.tolled(work.app)) > before + 6 or not doomed.is_alive())
+            delivery.wait_until(lambda: len(bells.tolled(work.app)) > before + 6 or not doomed.is_alive(), every=0.05)
             doomed.terminate()
-        delivery.wait_until(lambda: not doomed.is_alive() or work.is_done(), seconds)
+        deadline = time.monotonic() + seconds
+        while doomed.is_alive() and not work.is_done():
+            assert time.monotonic() < deadline, f"{point} was not reached, and not all was done"
+            doomed.join(1)
         doomed.join(0.2)
         died = doomed.exitcode == -signal.SIGKILL
     work.kills += died
@@ -229,14 +234,14 @@ def drain(work: Work, folder: Path, workers: int = 1) -> None:
             stack.enter_context(forking.working(work.app.settings, folder / f"fresh-{number}.log"))
             for number in range(workers)
         ]
-        delivery.wait_until(work.is_done, PATIENCE)
+        delivery.wait_until(work.is_done, PATIENCE, EVERY)
         stop(fresh)
 
 
 def drain_here(work: Work) -> None:
     """Have a fresh worker in this process do all that is left."""
     with delivery.working(work.app):
-        delivery.wait_until(work.is_done, PATIENCE)
+        delivery.wait_until(work.is_done, PATIENCE, EVERY)
 
 
 def stop(processes: Iterable[BaseProcess]) -> None:

@@ -71,7 +71,7 @@ class Callers:
 
     def repeat(self, address: str, numbers: Iterable[int]) -> list[str]:
         """Everybody calls under each of the keys at once; what is wrong."""
-        clients = [live.client(address) for _ in range(self._number)]
+        clients = self._clients(address)
         found = [fault for number in numbers for fault in self.faults(self.call(clients, number), number, first=1)]
         for client in clients:
             client.close()
@@ -82,14 +82,14 @@ class Callers:
 
         Everybody calls again when there is another server.
         """
-        url, folders = self._app.settings.database_url, [folder / "killed", folder / "fresh"]
-        for each in folders:
-            each.mkdir()
-        with live.process(url, folders[0], FLOWOPS_KILL_POINT=f"answer.committed:{killed_by + 1}") as api:
+        url = self._app.settings.database_url
+        with live.process(url, folder, FLOWOPS_KILL_POINT=f"answer.committed:{killed_by + 1}") as api:
             address = str(api.client.base_url)
             found = self.repeat(address, range(killed_by))
-            unheard = self.call([live.client(address) for _ in range(self._number)], killed_by)
+            unheard = self.call(self._clients(address), killed_by)
         found += ["a call was answered after the kill" for each in unheard if isinstance(each, httpx.Response)]
-        with live.process(url, folders[1]) as api:
-            clients = [live.client(str(api.client.base_url)) for _ in range(self._number)]
-            return found + self.faults(self.call(clients, killed_by), killed_by, first=0)
+        with live.server(self._app) as address:
+            return found + self.faults(self.call(self._clients(address), killed_by), killed_by, first=0)
+
+    def _clients(self, address: str) -> list[httpx.Client]:
+        return [live.client(address) for _ in range(self._number)]

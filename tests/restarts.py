@@ -61,7 +61,7 @@ def roll(work: Work, dice: random.Random, times: int, folder: Path, pause: float
                 oldest.join(60)
                 took.append(time.monotonic() - told)
                 codes.add(oldest.exitcode)
-        delivery.wait_until(work.is_done, crashes.PATIENCE)
+        delivery.wait_until(work.is_done, crashes.PATIENCE, crashes.EVERY)
         crashes.stop(running)
     finally:
         for process in running:
@@ -80,7 +80,7 @@ def outlive(work: Work, dice: random.Random, outage: Any, folder: Path, pause: f
             ended = time.monotonic()
             done = len(work.tolls)
             time.sleep(1)
-        delivery.wait_until(work.is_done, crashes.PATIENCE)
+        delivery.wait_until(work.is_done, crashes.PATIENCE, crashes.EVERY)
         took = time.monotonic() - ended
         alive = sum(process.is_alive() for process in running)
         crashes.stop(running)

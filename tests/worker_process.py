@@ -12,14 +12,15 @@ import json
 import os
 import signal
 import sys
-import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from flowops import app as application
 from flowops import settings
 from flowops.actions import leases
+from flowops.cli import serve
 from flowops.domain import access, events
 from flowops.domain.money import Money
 from flowops.gateways.billing import Billing
@@ -67,8 +68,7 @@ def time_claims(to: Path) -> None:
 
 def main(*habits: str) -> None:
     """Work until SIGTERM."""
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    told = serve.heed()
     handlers.TABLE[Ring.topic] = handlers.Handler(Ring, access.SYSTEM, ring)
     app = application.build(settings.load())
     if "dies-after-refund" in habits:
@@ -76,7 +76,7 @@ def main(*habits: str) -> None:
     if "times-claims" in habits:
         time_claims(Path(os.environ["CLAIM_TIMES"]))
     with bells.hung():
-        (sla if "sweeps" in habits else loop).run(app, stop)
+        serve.run(app, [partial((sla if "sweeps" in habits else loop).run, app)], told)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from tests.simulated import bugs, city
 from tests.simulated.law import Broken
 
 SEEDS = 2
-TURNS = 150
+TURNS = 100
 SEEDS_FOR_A_BUG = 12
 
 

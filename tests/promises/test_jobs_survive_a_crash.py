@@ -15,7 +15,7 @@ from flowops import settings as configuration
 from flowops.domain import jobs
 from flowops.queries import outbox
 from flowops.storage import tables
-from tests import crashes, delivery
+from tests import crashes, delivery, forking
 from tests.bells import Toll
 from tests.delivery import Ring
 
@@ -49,24 +49,24 @@ def status(app: application.App, job_id: str) -> jobs.Status:
         return outbox.get(view, job_id).job.status
 
 
-def work_and_be_killed(app: application.App, after: float) -> None:
-    with delivery.process(app.settings) as worker:
+def work_and_be_killed(app: application.App, log: Path, after: float) -> None:
+    with forking.working(app.settings, log) as worker:
         before = count(app, tables.FinishedJob)
         delivery.wait_until(lambda: count(app, tables.FinishedJob) > before)
         time.sleep(after)
         worker.kill()
-        worker.wait()
+        worker.join()
 
 
-def test_workers_killed_at_random_lose_and_double_nothing(app: application.App) -> None:
+def test_workers_killed_at_random_lose_and_double_nothing(app: application.App, tmp_path: Path) -> None:
     bells = [f"bell {number}" for number in range(JOBS)]
     delivery.enqueue(app, *(Ring(bell=bell) for bell in bells))
     dice = random.Random(7)
     for _ in range(KILLS):
-        work_and_be_killed(app, after=dice.uniform(0, 0.1))
+        work_and_be_killed(app, tmp_path / "log", after=dice.uniform(0, 0.1))
     assert count(app, tables.Job) > 0, "the workers were killed too late to prove anything"
-    with delivery.process(app.settings):
-        delivery.wait_until(lambda: count(app, tables.Job) == 0)
+    with forking.working(app.settings, tmp_path / "log"):
+        delivery.wait_until(lambda: count(app, tables.Job) == 0, every=0.1)
     assert rung(app) == Counter(bells)
 
 

@@ -37,8 +37,7 @@ def syncs(database: Database) -> int:
 
 def on_postgresql(bench: Bench) -> int:
     folder = bench.scratch()
-    folder.chmod(0o755)
-    (folder / "server").mkdir()
+    (folder / "server").mkdir(mode=0o700)
     with Restartable(folder / "server", fsync="on") as server:
         database = Database(server.url)
         before = syncs(database)

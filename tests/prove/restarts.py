@@ -55,11 +55,10 @@ def run(bench: Bench, trial: str) -> Figures:
     folder, dice = bench.scratch(), random.Random(trial)
     kind, what = trial.split(" ")[:2]
     if what == "server":
-        (folder / "server").mkdir()
-        folder.chmod(0o755)
+        (folder / "server").mkdir(mode=0o700)
         with Restartable(folder / "server") as server, crashes.work(server.url) as work:
             return restarts.outlive(work, dice, server.restart, folder)
-    with bench.database(kind) as url, crashes.work(url, stop_grace=f"{GRACE}s") as work:
+    with bench.database(kind) as url, crashes.work(url, stop_grace=f"{GRACE}s", outbox_lease="10s") as work:
         if what == "roll":
             return restarts.roll(work, dice, RESTARTS, folder)
         away = restarts.lock if kind == "sqlite" else restarts.refuse
