@@ -16,6 +16,8 @@ from flowops.domain import access, events, jobs
 from flowops.storage import tables
 from flowops.workers import handlers
 
+EXPENDABLE: list[bool] = []  # not empty in a process that may be killed or stopped by what it does
+
 
 @dataclass(frozen=True, kw_only=True)
 class Toll(jobs.Job):
@@ -45,9 +47,9 @@ def toll(app: application.App, job: Toll, fence: handlers.Fence) -> handlers.Set
             raise errors.Invalid(reason="There is no such bell. Nothing was tolled.")
         case "shaky" if _claims(app, job) == 1:
             raise errors.Unavailable(what="The bell", reason="it is stuck")
-        case "deadly":
+        case "deadly" if EXPENDABLE:
             os.kill(os.getpid(), signal.SIGKILL)
-        case "stalls" if _claims(app, job) == 1:
+        case "stalls" if EXPENDABLE and _claims(app, job) == 1:
             os.kill(os.getpid(), signal.SIGSTOP)
         case "slow":
             time.sleep(1)

@@ -69,6 +69,7 @@ def time_claims(to: Path) -> None:
 def main(*habits: str) -> None:
     """Work until SIGTERM."""
     told = serve.heed()
+    bells.EXPENDABLE.append(True)
     handlers.TABLE[Ring.topic] = handlers.Handler(Ring, access.SYSTEM, ring)
     app = application.build(settings.load())
     if "dies-after-refund" in habits:

@@ -11,6 +11,7 @@ import tempfile
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -106,7 +107,7 @@ def main() -> None:
     wrong: list[str] = []
     with tempfile.TemporaryDirectory(prefix="flowops-prove-") as folder, Progress(*bars, console=console) as progress:
         bench = Bench(Path(folder))
-        with bells.hung():
+        with bells.hung(), suppress(KeyboardInterrupt):  # what was done is kept
             for part in chosen:
                 wrong += run(part, bench, record, progress)
         bench.close()

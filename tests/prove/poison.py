@@ -12,7 +12,7 @@ from tests.bells import Toll
 from tests.prove.part import KINDS, Bench, Figures, Part
 
 PAIRS = 5
-TOLLS = 2000
+TOLLS = 1000
 PROCESSES = 2
 
 

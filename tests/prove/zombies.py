@@ -10,9 +10,9 @@ STALLS = 200
 
 
 def run(bench: Bench, trial: str) -> Figures:
-    kind, _ = trial.split(" ")
+    kind, number = trial.split(" ")
     with bench.database(kind) as url, crashes.work(url) as work:
-        return stalls.stall(work, random.Random(trial), bench.scratch())
+        return stalls.stall(work, random.Random(trial), bench.scratch(), others_finish=int(number) % 2 == 0)
 
 
 def lines(done: Mapping[str, Figures]) -> list[tuple[str, str, str]]:
