@@ -6,13 +6,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, select
 
 from flowops import errors
 from flowops.app import App
+from flowops.storage import tables
 from tests import crashes, delivery, forking
 from tests.crashes import Work
 
@@ -46,6 +49,13 @@ def load(work: Work, dice: random.Random, pause: float) -> Iterator[None]:
         work.adopt()
 
 
+def is_up(app: App, process: BaseProcess) -> bool:
+    """Does the process work already? Before, nothing can be told to it."""
+    worker = tables.Heartbeat.worker
+    with app.view() as view:
+        return view.session.scalar(select(worker).where(worker.contains(f":{process.pid}:"))) is not None
+
+
 def roll(work: Work, dice: random.Random, times: int, folder: Path, pause: float = 0.05) -> dict[str, Any]:
     """Stop one of the workers after the other and start another one, so many times; how long each took to end."""
     log, took, codes = folder / "workers.log", [], set()
@@ -54,6 +64,7 @@ def roll(work: Work, dice: random.Random, times: int, folder: Path, pause: float
         with load(work, dice, pause):
             for _ in range(times):
                 time.sleep(dice.uniform(0.05, 0.5))
+                delivery.wait_until(partial(is_up, work.app, running[0]), every=0.1)
                 oldest = running.pop(0)
                 told = time.monotonic()
                 oldest.terminate()

@@ -39,6 +39,7 @@ def run(bench: Bench, trial: str) -> Figures:
         for path in times:
             log = folder / "workers.log"
             stack.enter_context(forking.working(work.app.settings, log, "times-claims", CLAIM_TIMES=str(path)))
+        delivery.wait_until(lambda: crashes.count(work.app, tables.Heartbeat) == PROCESSES, every=0.1)
         holder = stack.enter_context(work.app.database.engine.connect())
         holder.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         holder.execute(text("SELECT count(*) FROM jobs"))
