@@ -31,8 +31,8 @@ test: check  ## check, then every test on SQLite, PostgreSQL and Chromium, and t
 		FLOWOPS_CHROMIUM="$$chromium" $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder $(LONGEST) flowops tests
 	@$(BIN)/pytest -n 2 tests/api --live -k "not postgresql"
 
-prove: $(READY)  ## the long runs of the promises, with their figures
-	@$(BIN)/python -m tests.prove.deadlines
+prove: $(READY)  ## the long runs of the promises, with their figures; goes on where it was stopped, PARTS=... chooses
+	@$(BIN)/python -m tests.prove $(PARTS)
 
 bench-outbox: $(READY)  ## how fast jobs are delivered, beside other queues and the least that is possible
 	@$(PEERS)
@@ -55,7 +55,7 @@ screenshots: $(READY)  ## take the pictures of the README from the demo
 	@$(BIN)/python -m tools.screenshots
 
 clean:  ## remove the environment and every cache
-	rm -rf .venv dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv dist .hypothesis .prove .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml uv.lock tools/bootstrap

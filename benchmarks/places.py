@@ -75,5 +75,5 @@ def server(folder: Path) -> Iterator[Server]:
     """A PostgreSQL with its own defaults, which are durable."""
     home = folder / "postgresql"
     home.mkdir(mode=0o700)
-    with postgres.serving(home, {"max_connections": "100"} | MUST) as sockets:
+    with postgres.serving(home, **({"max_connections": "100"} | MUST)) as sockets:
         yield Server(sockets)

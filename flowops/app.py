@@ -12,7 +12,7 @@ from tempfile import NamedTemporaryFile
 import structlog
 from pydantic import SecretStr
 
-from flowops import errors
+from flowops import errors, killpoints
 from flowops.ai import generator
 from flowops.domain import jobs, policies
 from flowops.domain.access import SYSTEM, Actor
@@ -90,6 +90,7 @@ def build(settings: Settings, clock: Clock | None = None) -> App:
     if strange := sorted(settings.workers.keys() - jobs.JOBS.keys()):
         reason = f"FLOWOPS_WORKERS is wrong: there is no topic {strange[0]}, only {', '.join(sorted(jobs.JOBS))}."
         raise errors.WrongSetting(reason=f"{reason} Nothing was started; mend it and start again.")
+    killpoints.arm(settings.kill_point)
     database = Database(settings.database_url, clock)
     sandbox = Sandbox(database)
     timeout = settings.gateway_timeout.total_seconds()

@@ -10,7 +10,16 @@ from tomllib import TOMLDecodeError
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_settings import (
     BaseSettings,
@@ -21,7 +30,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from flowops import errors
+from flowops import errors, killpoints
 
 FILE = "flowops.toml"
 SHORTEST_KEY = 32
@@ -59,6 +68,12 @@ def parse_networks(text: Any) -> Any:
 
 def _set_or_none(value: Any) -> Any:
     return value or None
+
+
+def _a_kill_point(value: str | None) -> str | None:
+    if value is not None:
+        killpoints.parse(value)  # raises ValueError with a sentence of its own
+    return value
 
 
 # Compose files and unit files name a variable they have no value for.
@@ -141,6 +156,8 @@ class Settings(BaseSettings):
     # How a stopping process waits for its running jobs.
     stop_grace: Duration = timedelta(seconds=20)
     log_format: Literal["text", "json"] = "text"
+    # Where the process is to kill itself, for the proof that nothing is lost there; on this machine alone.
+    kill_point: Annotated[str | None, BeforeValidator(_set_or_none), AfterValidator(_a_kill_point)] = None
 
     @classmethod
     def settings_customise_sources(
@@ -175,6 +192,9 @@ class Settings(BaseSettings):
         origin = urlsplit(self.origin)
         if origin.scheme != "https" and not (origin.scheme == "http" and is_loopback(origin.hostname or "")):
             msg = "public_url: off loopback it must be https, or passwords and sessions would travel in the clear"
+            raise ValueError(msg)
+        if self.kill_point and not (is_loopback(self.host) and is_loopback(origin.hostname or "")):
+            msg = "kill_point: it kills the process, and is for tests on loopback; host and public_url lead elsewhere"
             raise ValueError(msg)
         return self
 

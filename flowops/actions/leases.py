@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from flowops import errors
+from flowops import errors, killpoints
 from flowops.domain import jobs
 from flowops.storage import tables
 from flowops.storage.types import is_one_of
@@ -154,6 +154,7 @@ def give_back(unit: Unit, claimed: Iterable[Claimed]) -> None:
     """These were claimed and never started, so the claim does not count; what somebody else has by now stays theirs."""
     for job in claimed:
         put(unit, job, jobs.Status.PENDING, claims=job.claims - 1, run_at=unit.now)
+        killpoints.reach("give_back.uncommitted")
 
 
 def put(unit: Unit, job: Claimed, status: jobs.Status, **values: Any) -> bool:
@@ -177,6 +178,7 @@ def recover(unit: Unit) -> Sequence[Claimed]:
             waits = jobs.Waits.ALONE if job.claims > 1 else None
             put(unit, job, jobs.Status.PENDING, waits=waits, run_at=unit.now, error=LOST)
             note(unit, job, jobs.AttemptOutcome.FENCED, LOST)
+            killpoints.reach("recover.uncommitted")
     unit.session.execute(delete(tables.Heartbeat).where(tables.Heartbeat.seen_at < unit.now - FORGET_WORKERS))
     return spent
 

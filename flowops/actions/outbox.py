@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, delete, select
 
-from flowops import errors
+from flowops import errors, killpoints
 from flowops.actions import execution, leases
 from flowops.actions.leases import Claimed
 from flowops.domain import events, jobs
@@ -54,6 +54,7 @@ def retry(unit: Unit, job: Claimed, error: str, run_at: datetime) -> None:
     if not leases.put(unit, job, jobs.Status.PENDING, error=error, run_at=run_at):
         raise errors.Fenced(id=job.id)
     leases.note(unit, job, jobs.AttemptOutcome.RETRY, error)
+    killpoints.reach("retry.uncommitted")
 
 
 def bury(unit: Unit, job: Claimed, error: str) -> None:
@@ -62,6 +63,7 @@ def bury(unit: Unit, job: Claimed, error: str) -> None:
         raise errors.Fenced(id=job.id)
     leases.note(unit, job, jobs.AttemptOutcome.DEAD, error)
     leases.let_in(unit, [job.key])
+    killpoints.reach("bury.uncommitted")
 
 
 def retry_dead(unit: Unit, job_id: str) -> None:

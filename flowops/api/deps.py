@@ -10,7 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 
 from flowops import app as application
-from flowops import errors, tries
+from flowops import errors, killpoints, tries
 from flowops.actions import idempotency
 from flowops.domain import tokens
 from flowops.domain.access import Actor, Permission
@@ -130,6 +130,7 @@ class Write:
             etag = None if answer.version is None else f'"{answer.version}"'
             if reserved:
                 reserved.status, reserved.body, reserved.etag = status, None if answer.secret else text, etag
+        killpoints.reach("answer.committed")
         return _response(status, text, etag)
 
 

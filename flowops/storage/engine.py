@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from flowops import errors
+from flowops import errors, killpoints
 from flowops.storage.hints import Hints
 
 WAIT = 10  # seconds a writer waits for another before it gives up
@@ -227,7 +227,9 @@ class _Group:
         """Commit, unless it was lost before, and tell everybody."""
         try:
             if self.is_alive:
+                killpoints.reach("group.uncommitted")
                 self.connection.commit()
+                killpoints.reach("group.committed")
             else:
                 self.failure = "it gave up the transaction, as when its disk is full"
         except DBAPIError as error:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from flowops import errors
+from flowops import errors, killpoints
 from flowops.actions import artifacts, execution, notices, webhooks
 from flowops.ai import context, generator
 from flowops.app import App
@@ -81,10 +81,13 @@ def execute_effect(app: App, job: jobs.ExecuteEffect, fence: Fence) -> Settle | 
     with app.unit(access.SYSTEM) as unit:
         may_call = execution.start(unit, job.effect_id, records, app.policy, app.settings)
         fence(unit)
+        killpoints.reach("executing.uncommitted")
     if not may_call:
         return None
+    killpoints.reach("executing.committed")
     try:
         receipt = _call(app, proposal)
+        killpoints.reach("provider.answered")
     except errors.Refused as refusal:
         if not first and refusal.facts.get("status") not in _MEANT:
             why = f"it may have done it when it was asked before, and now: {refusal}"

@@ -13,7 +13,7 @@ from functools import partial
 
 import structlog
 
-from flowops import errors
+from flowops import errors, killpoints
 from flowops.actions import idempotency, leases, outbox
 from flowops.actions.leases import Claimed
 from flowops.app import App
@@ -134,10 +134,14 @@ class _Worker:
         rooms = {lane: lane.room for lane in lanes}
         with self._app.unit(access.SYSTEM) as unit:
             fenced = outbox.finish_all(unit, done)
+            if done:
+                killpoints.reach("batch.uncommitted")
             for lane, room in rooms.items():
                 claimed[lane] = leases.claim(unit, self._name, lane.topic, room, self._lease, lane.since)
             for job in leases.claim_alone(unit, self._name, self._lease) if is_alone else ():
                 claimed[self._lanes.setdefault(job.topic, self._lane(job.topic))] = [job]
+            killpoints.reach("claim.uncommitted")
+        killpoints.reach("claim.committed")
         if is_alone:
             self._is_alone, self._suspected_at = bool(claimed), None
         for lane, room in rooms.items():
@@ -145,6 +149,7 @@ class _Worker:
             if not lane.has_more:
                 lane.since = unit.now - MARGIN
         for job, _ in done:
+            killpoints.reach("batch.committed")
             self._done.popleft()
             self._release(job)
         for job in fenced:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from flowops import errors
+from flowops import errors, killpoints
 from flowops.actions import leases, outbox
 from flowops.actions.leases import Claimed
 from flowops.app import App
@@ -53,12 +53,16 @@ def perform(app: App, row: Claimed) -> Done | None:
     def fence(unit: "Unit") -> None:
         outbox.hold(unit, row)
 
+    killpoints.reach("handler.begun")
     outcome = handler.run(app, job, fence)
+    killpoints.reach("handler.ended")
     if outcome is None or isinstance(outcome, str):
         return Done(outcome)
     with app.unit(handler.actor) as unit:
         outcome(unit)
         outbox.finish(unit, row)  # the fence: the job's row is locked last, after the rows that settling locks
+        killpoints.reach("settle.uncommitted")
+    killpoints.reach("settle.committed")
     return None
 
 

@@ -195,3 +195,18 @@ def test_old_jobs_are_forgotten_and_their_numbers_kept(
         row = tables.PrunedAttempts
         counted = view.session.execute(select(row.topic, row.outcome, row.count)).all()
     assert sorted(map(tuple, counted)) == [(topic, "dead", 1), (topic, "done", 3), (topic, "retry", 1)]
+
+
+def test_what_is_let_in_queues_behind_what_is_due_already(app: application.App, clock: Clock) -> None:
+    _, second = enqueue(app, *rings("a", "a"))
+    [job] = claim(app)
+    clock.forward(seconds=5)
+    [other] = enqueue(app, *rings("b"))
+    clock.forward(seconds=5)
+    finish(app, job)
+    with app.unit(access.SYSTEM) as unit:
+        recent = leases.claim(unit, "w1", Ring.topic, 1, LEASE, since=unit.now - timedelta(seconds=1))
+    assert ids(recent) == [second]
+    with app.unit(access.SYSTEM) as unit:
+        leases.give_back(unit, recent)
+    assert ids(claim(app, limit=1)) == [other]

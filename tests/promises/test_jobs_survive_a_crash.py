@@ -5,6 +5,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -14,7 +15,8 @@ from flowops import settings as configuration
 from flowops.domain import jobs
 from flowops.queries import outbox
 from flowops.storage import tables
-from tests import delivery
+from tests import crashes, delivery, forking
+from tests.bells import Toll
 from tests.delivery import Ring
 
 JOBS = 150
@@ -47,52 +49,36 @@ def status(app: application.App, job_id: str) -> jobs.Status:
         return outbox.get(view, job_id).job.status
 
 
-def work_and_be_killed(app: application.App, after: float) -> None:
-    with delivery.process(app.settings) as worker:
+def work_and_be_killed(app: application.App, log: Path, after: float) -> None:
+    with forking.working(app.settings, log) as worker:
         before = count(app, tables.FinishedJob)
         delivery.wait_until(lambda: count(app, tables.FinishedJob) > before)
         time.sleep(after)
         worker.kill()
-        worker.wait()
+        worker.join()
 
 
-def test_workers_killed_at_random_lose_and_double_nothing(app: application.App) -> None:
+def test_workers_killed_at_random_lose_and_double_nothing(app: application.App, tmp_path: Path) -> None:
     bells = [f"bell {number}" for number in range(JOBS)]
     delivery.enqueue(app, *(Ring(bell=bell) for bell in bells))
     dice = random.Random(7)
     for _ in range(KILLS):
-        work_and_be_killed(app, after=dice.uniform(0, 0.1))
+        work_and_be_killed(app, tmp_path / "log", after=dice.uniform(0, 0.1))
     assert count(app, tables.Job) > 0, "the workers were killed too late to prove anything"
-    with delivery.process(app.settings):
-        delivery.wait_until(lambda: count(app, tables.Job) == 0)
+    with forking.working(app.settings, tmp_path / "log"):
+        delivery.wait_until(lambda: count(app, tables.Job) == 0, every=0.1)
     assert rung(app) == Counter(bells)
 
 
-def test_a_stalled_worker_finishes_nothing_that_was_given_to_another(app: application.App) -> None:
-    [job_id] = delivery.enqueue(app, Ring(bell="a", how="slow"))
-    with delivery.process(app.settings) as stalled:
-        delivery.wait_until(lambda: delivery.attempts(app, job_id))
-        stalled.send_signal(signal.SIGSTOP)
-        with delivery.process(app.settings) as other:
-            delivery.wait_until(lambda: rung(app)["a"])
-            other.send_signal(signal.SIGTERM)
-            assert other.wait(10) == 0
-        stalled.send_signal(signal.SIGCONT)
-        time.sleep(0.5)
-        stalled.send_signal(signal.SIGTERM)
-        assert stalled.wait(10) == 0
-    assert delivery.attempts(app, job_id) == ["fenced", "done"]
-    assert rung(app) == Counter(["a"])
-
-
-def test_a_job_that_kills_its_worker_is_buried_after_five_claims(app: application.App) -> None:
-    deadly, harmless = delivery.enqueue(app, Ring(bell="a", how="deadly"), Ring(bell="b"))
-    for _ in range(5):
-        with delivery.process(app.settings) as worker:
-            assert worker.wait(30) == -signal.SIGKILL
-    with delivery.process(app.settings):
-        delivery.wait_until(lambda: status(app, deadly) is jobs.Status.DEAD)
-        delivery.wait_until(lambda: status(app, harmless) is jobs.Status.DONE)
+def test_a_job_that_kills_its_worker_is_buried_after_five_claims_and_no_other_with_it(
+    app: application.App, tmp_path: Path
+) -> None:
+    harmless = [Toll(tower=f"tower {number}", how=how) for number in range(15) for how in ("", "quiet")]
+    [deadly, *others] = delivery.enqueue(app, Toll(tower="a", how="deadly"), *harmless)
+    with crashes.Supervised(app, 1, tmp_path / "worker.log") as workers:
+        delivery.wait_until(lambda: status(app, deadly) is jobs.Status.DEAD, seconds=60)
+        delivery.wait_until(lambda: {status(app, job_id) for job_id in others} == {jobs.Status.DONE})
+        assert workers.deaths == 5
     assert delivery.attempts(app, deadly) == ["fenced"] * 4 + ["dead"]
 
 

@@ -1,21 +1,12 @@
-"""Shows how late deadlines are marked that pass in one minute or all at once, by two processes, on both databases.
+"""F2: how late deadlines are marked that pass in one minute or all at once, by two processes, on both databases."""
 
-Run as `python -m tests.prove.deadlines [DUE [OTHERS]]`: how many deadlines pass, among how many cases that are not due.
-"""
-
-import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
 from statistics import quantiles
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from sqlalchemy import func, select
 
 from flowops import app as application
@@ -23,20 +14,20 @@ from flowops import settings as configuration
 from flowops.domain import jobs
 from flowops.domain.sla import Kind
 from flowops.storage import tables
-from tests import delivery, postgres, promising
+from tests import delivery, promising
+from tests.prove.part import KINDS, Bench, Figures, Part
 
 PROCESSES = 2
 SPANS = {"in a minute": timedelta(minutes=1), "at once": timedelta(0)}
 AHEAD = timedelta(seconds=10)  # for writing the cases down, before the first deadline passes
 PATIENCE = timedelta(minutes=2)
-COLUMNS = ("database", "deadlines", "open", "p50", "p99", "max", "all seen after", "missing", "doubled")
+DUE, OTHERS = 10_000, 90_000  # deadlines that pass, and cases that are not due
 
 
 @contextmanager
 def built(database_url: str) -> Iterator[application.App]:
-    """The app on a new database."""
+    """The app on a migrated database."""
     app = application.build(configuration.load(database_url=database_url, secret_key="k" * 32))
-    app.migrate()
     yield app
     app.close()
 
@@ -63,48 +54,40 @@ def doubled(app: application.App) -> int:
         return sum(times - 1 for times in (*Counter(breached).values(), *Counter(told).values()))
 
 
-def watch(app: application.App, due: int, span: str, progress: Progress) -> list[str]:
-    """Let this many deadlines pass and be marked; gives some columns of the table."""
+def watch(app: application.App, due: int, span: str) -> Figures:
+    """Let this many deadlines pass and be marked."""
     before, first = count(app), app.now() + AHEAD
     promising.open_many(app, due, first, SPANS[span])
-    task = progress.add_task(f"{app.database.engine.name}, {span}", total=due)
-    while (seen := count(app) - before) < due and app.now() < first + SPANS[span] + PATIENCE:
-        progress.update(task, completed=seen)
+    while count(app) - before < due and app.now() < first + SPANS[span] + PATIENCE:
         time.sleep(0.1)
     after = (app.now() - first - SPANS[span]).total_seconds()
-    progress.update(task, completed=seen)
     late = lateness(app, first)
-    figures = (*(quantiles(late, n=100)[cut] for cut in (49, 98)), late[-1], after)
-    return [f"{due:,} {span}", *(f"{figure:.2f} s" for figure in figures), str(due - len(late)), str(doubled(app))]
+    return {"late": late, "all seen after": after, "missing": due - len(late), "doubled": doubled(app)}
 
 
-def prove(app: application.App, due: int, others: int, progress: Progress) -> Iterator[list[str]]:
-    """Rows of the table for one database."""
-    promising.open_many(app, others, app.now() + timedelta(days=1))
-    with ExitStack() as processes:
+def run(bench: Bench, trial: str) -> Figures:
+    """All of it on one database; the figures of each span."""
+    with bench.database(trial) as url, built(url) as app, ExitStack() as processes:
+        promising.open_many(app, OTHERS, app.now() + timedelta(days=1))
         for _ in range(PROCESSES):
             processes.enter_context(delivery.process(app.settings, "sweeps"))
         promising.open_many(app, 1, app.now())
         delivery.wait_until(lambda: count(app) == 1)  # so that they are seen to work
-        for span in SPANS:
-            deadlines, *figures = watch(app, due, span, progress)
-            yield [app.database.engine.name, deadlines, f"{due + others:,}", *figures]
+        return {span: watch(app, DUE, span) for span in SPANS}
 
 
-def main(due: int = 10_000, others: int = 90_000) -> None:
-    """Prove it on both databases and print the table."""
-    console = Console(width=120)
-    table = Table(*COLUMNS)
-    bars = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with tempfile.TemporaryDirectory(prefix="flowops-prove-") as folder, Progress(*bars, console=console) as progress:
-        server = postgres.start(Path(folder))
-        for url in (f"sqlite:///{folder}/flowops.db", server.create_database("prove")):
-            with built(url) as app:
-                for row in prove(app, due, others, progress):
-                    table.add_row(*row)
-        server.lease.close()
-    console.print(table)
+def lines(done: Mapping[str, Figures]) -> list[tuple[str, str, str]]:
+    found = []
+    for kind, figures in done.items():
+        for span, seen in figures.items():
+            cuts = quantiles(seen["late"], n=100)
+            lateness = f"p50 {cuts[49]:.2f}, p99 {cuts[98]:.2f}, max {seen['late'][-1]:.2f} s"
+            what = f"{DUE:,} deadlines {span} among {OTHERS:,} others, {kind}"
+            found.append(
+                (f"marked late, {what}", f"{lateness}; all seen after {seen['all seen after']:.2f} s", "p99 <= 2 s")
+            )
+            found.append((f"missing, doubled, {what}", f"{seen['missing']}, {seen['doubled']}", "0, 0"))
+    return found
 
 
-if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+PART = Part(name="deadlines", promise="F2", trials=KINDS, run=run, lines=lines)
