@@ -60,8 +60,7 @@ class App:
 
     def now(self) -> datetime:
         """The database's time."""
-        with self.view() as view:
-            return view.now
+        return self.database.now()
 
     def check(self) -> None:
         """Refuse to start on a database that is not durable or not migrated (`errors.WrongSetting`)."""

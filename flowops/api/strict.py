@@ -63,7 +63,7 @@ async def only_json(request: Request) -> None:
         raise errors.NotJson(given=request.headers.get("content-type", "of no stated type")[:100])
 
 
-def only_described(request: Request) -> None:
+async def only_described(request: Request) -> None:
     """Refuse, as Invalid, a query parameter that the route's description does not name.
 
     A misspelled filter would widen a list in silence.

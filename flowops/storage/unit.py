@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, cast
 
 import rfc8785
@@ -153,7 +154,7 @@ class Unit:
             rows, self._rows = self._rows, {}
             self.session.flush()
             for table, values in rows.items():
-                self.session.connection().execute(insert(table), values)
+                self.session.connection().execute(_insert(table), values)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -187,6 +188,12 @@ class Unit:
         """Raise UnauditedChange when a business table was changed and no event recorded."""
         if self._changed and not self._recorded:
             raise errors.UnauditedChange(tables=", ".join(sorted(self._changed)))
+
+
+@cache
+def _insert(table: type[tables.Base]) -> Insert:
+    """The statement that adds rows, the same one each time: SQLAlchemy need not find out anew what it is."""
+    return insert(cast(Table, table.__table__))
 
 
 @contextmanager
