@@ -1,5 +1,7 @@
 """Takes a decision from facts and keeps it with everything it was taken from."""
 
+from sqlalchemy import bindparam, exists, select
+
 from flowops import errors
 from flowops.domain import effects, policies, verification
 from flowops.domain.facts import Asked, Facts, History, Limits, Records
@@ -7,6 +9,8 @@ from flowops.domain.policy import Policy, Verdict
 from flowops.settings import Settings
 from flowops.storage import tables
 from flowops.storage.unit import Unit
+
+_IS_KEPT = select(exists().where(tables.PolicyVersion.version == bindparam("version")))
 
 
 def decide(
@@ -27,11 +31,11 @@ def decide(
 
 def keep(unit: Unit, stage: str, subject_id: str, facts: Facts, verdict: Verdict, policy: Policy) -> tables.Decision:
     """Store a decision so that it can be taken again, with the source of the rules that took it."""
-    if unit.session.get(tables.PolicyVersion, policy.version) is None:
+    version = {"version": policy.version}
+    if not unit.session.scalar(_IS_KEPT, version):
         unit.lock("policy_versions")
-        if unit.session.get(tables.PolicyVersion, policy.version) is None:
-            version = tables.PolicyVersion(version=policy.version, source=policies.source(), created_at=unit.now)
-            unit.session.add(version)
+        if not unit.session.scalar(_IS_KEPT, version):
+            unit.session.add(tables.PolicyVersion(**version, source=policies.source(), created_at=unit.now))
             unit.session.flush()
     decision = tables.Decision(
         stage=stage,

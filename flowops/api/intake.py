@@ -81,11 +81,10 @@ def open_case(body: bodies.OpenHandoff, write: CanCreate, app: App) -> Response:
     def work(unit: "Unit") -> Answer:
         known = intake.find_repeat(unit, "handoffs", incoming)
         if known is None:
-            handoff_id = intake.open_case(unit, incoming, case, records, app.policy, app.settings).id
+            handoff = intake.open_case(unit, incoming, case, records, app.policy, app.settings)
+            shown = cases.opened(unit.view, handoff)
         else:
-            handoff_id = str(known.handoff_id)
-        unit.session.flush()
-        shown = cases.get(unit.view, handoff_id)
+            shown = cases.get(unit.view, str(known.handoff_id))
         answer = schemas.Handoff.of_case(shown)
         return Answer(answer, status=200 if known else 201, version=shown.handoff.version)
 
