@@ -2,7 +2,6 @@
 
 from sqlalchemy import bindparam, exists, select
 
-from flowops import errors
 from flowops.domain import effects, policies, verification
 from flowops.domain.facts import Asked, Facts, History, Limits, Records
 from flowops.domain.policy import Policy, Verdict
@@ -53,11 +52,7 @@ def keep(unit: Unit, stage: str, subject_id: str, facts: Facts, verdict: Verdict
 
 def is_executable(asked: Asked) -> bool:
     """Is what was asked an effect of a known kind with parameters that can be read?"""
-    try:
-        effects.parse(asked.kind or "", asked.params)
-    except errors.Invalid:
-        return False
-    return True
+    return effects.read(asked.kind, asked.params) is not None
 
 
 def _limits(settings: Settings, asked: Asked) -> Limits | None:

@@ -56,7 +56,6 @@ def create(
         updated_at=unit.now,
     )
     unit.session.add(effect)
-    unit.session.flush()
     unit.record(
         events.EffectProposed(
             effect_id=effect.id,

@@ -32,8 +32,9 @@ def receive(body: bodies.IntakeRequest, write: CanCreate, app: App) -> Response:
     """
     if replayed := write.replay():
         return replayed
+    now = app.now()
     asked = body.asked(
-        app.now(),
+        now,
         body.messages,
         mode=body.mode,
         subject=body.subject,
@@ -41,7 +42,7 @@ def receive(body: bodies.IntakeRequest, write: CanCreate, app: App) -> Response:
         escalate=body.escalate,
     )
     incoming = intake.Incoming(asked, body.queue, body.external_id, body.metadata)
-    records = app.fetch(asked)
+    records = app.fetch(asked, now)
 
     def work(unit: "Unit") -> Answer:
         known = intake.find_repeat(unit, "requests", incoming)
@@ -73,10 +74,11 @@ def open_case(body: bodies.OpenHandoff, write: CanCreate, app: App) -> Response:
     """
     if replayed := write.replay():
         return replayed
-    asked = body.asked(app.now(), body.messages, subject=body.title, sla_due_at=body.sla_due_at)
+    now = app.now()
+    asked = body.asked(now, body.messages, subject=body.title, sla_due_at=body.sla_due_at)
     incoming = intake.Incoming(asked, body.queue, body.external_id, body.metadata)
     case = intake.Case(body.title, body.reason, body.priority, promise=body.promise)
-    records = app.fetch(asked)
+    records = app.fetch(asked, now)
 
     def work(unit: "Unit") -> Answer:
         known = intake.find_repeat(unit, "handoffs", incoming)

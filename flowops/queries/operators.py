@@ -75,7 +75,8 @@ def by_session(view: View, secret: str) -> Actor | None:
 
 
 def _actor(view: View, owner: Select[ActorKind, str, str, Role, str], secret: str) -> Actor | None:
-    rows = view.session.execute(owner, {"sha256": form.fingerprint(secret), "now": view.now}).all()
+    # As plain rows: nobody keeps or changes them.
+    rows = view.session.connection().execute(owner, {"sha256": form.fingerprint(secret), "now": view.now}).all()
     if not rows:
         return None
     kind, name, user_id, role, _ = rows[0]
