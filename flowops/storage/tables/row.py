@@ -1,7 +1,6 @@
 """What every row shares: its columns' types, the names of its constraints, and its id."""
 
 from datetime import datetime
-from functools import cache
 from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, Integer, MetaData
@@ -54,15 +53,4 @@ class Base(DeclarativeBase):
     def __init__(self, **values: Any) -> None:
         if self.prefix:
             values.setdefault("id", new_id(self.prefix))
-        # Or whoever reads them later would ask the database whether they are still empty.
-        self.registry.constructor(self, **(_empty(type(self)) | values))
-
-
-@cache
-def _empty(row: type[Base]) -> dict[str, None]:
-    """The columns that are empty unless somebody fills them."""
-    return {
-        name: None
-        for name, column in row.__mapper__.columns.items()
-        if column.nullable and column.default is None and column.server_default is None
-    }
+        self.registry.constructor(self, **values)
