@@ -57,14 +57,13 @@ class App:
         """A transaction that can only read what this viewer may see."""
         return open_view(self.database, viewer)
 
-    def fetch(self, asked: Asked) -> Records:
+    def fetch(self, asked: Asked, now: datetime | None = None) -> Records:
         """What the systems of record know about this request now; asked with no transaction open."""
-        return records.fetch(self.accounts, self.billing, asked.customer_id, asked.params, self.now())
+        return records.fetch(self.accounts, self.billing, asked.customer_id, asked.params, now or self.now())
 
     def now(self) -> datetime:
         """The database's time."""
-        with self.view() as view:
-            return view.now
+        return self.database.now()
 
     def check(self) -> None:
         """Refuse to start on a database that is not durable or not migrated (`errors.WrongSetting`)."""

@@ -1,12 +1,15 @@
 """Takes a decision from facts and keeps it with everything it was taken from."""
 
-from flowops import errors
+from sqlalchemy import bindparam, exists, select
+
 from flowops.domain import effects, policies, verification
 from flowops.domain.facts import Asked, Facts, History, Limits, Records
 from flowops.domain.policy import Policy, Verdict
 from flowops.settings import Settings
 from flowops.storage import tables
 from flowops.storage.unit import Unit
+
+_IS_KEPT = select(exists().where(tables.PolicyVersion.version == bindparam("version")))
 
 
 def decide(
@@ -27,11 +30,11 @@ def decide(
 
 def keep(unit: Unit, stage: str, subject_id: str, facts: Facts, verdict: Verdict, policy: Policy) -> tables.Decision:
     """Store a decision so that it can be taken again, with the source of the rules that took it."""
-    if unit.session.get(tables.PolicyVersion, policy.version) is None:
+    version = {"version": policy.version}
+    if not unit.session.scalar(_IS_KEPT, version):
         unit.lock("policy_versions")
-        if unit.session.get(tables.PolicyVersion, policy.version) is None:
-            version = tables.PolicyVersion(version=policy.version, source=policies.source(), created_at=unit.now)
-            unit.session.add(version)
+        if not unit.session.scalar(_IS_KEPT, version):
+            unit.session.add(tables.PolicyVersion(**version, source=policies.source(), created_at=unit.now))
             unit.session.flush()
     decision = tables.Decision(
         stage=stage,
@@ -49,11 +52,7 @@ def keep(unit: Unit, stage: str, subject_id: str, facts: Facts, verdict: Verdict
 
 def is_executable(asked: Asked) -> bool:
     """Is what was asked an effect of a known kind with parameters that can be read?"""
-    try:
-        effects.parse(asked.kind or "", asked.params)
-    except errors.Invalid:
-        return False
-    return True
+    return effects.read(asked.kind, asked.params) is not None
 
 
 def _limits(settings: Settings, asked: Asked) -> Limits | None:

@@ -6,7 +6,7 @@ An approval means exactly what was seen.
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import joinedload, selectinload
 
 from flowops import errors
@@ -56,7 +56,6 @@ def create(
         updated_at=unit.now,
     )
     unit.session.add(effect)
-    unit.session.flush()
     unit.record(
         events.EffectProposed(
             effect_id=effect.id,
@@ -237,7 +236,8 @@ def need_person(
     told = f"{title}: {why}" if why else f"{title}."
     if handoff is not None:
         return handoffs.need_person(unit, handoff.id, issue, told)
-    request = unit.session.get_one(tables.Request, effect.request_id, options=[joinedload(tables.Request.decision)])
+    known = [joinedload(tables.Request.decision), joinedload(tables.Request.customer)]
+    request = unit.session.get_one(tables.Request, effect.request_id, options=known)
     handoff = handoffs.open(
         unit,
         request,
@@ -248,6 +248,8 @@ def need_person(
         queue=request.queue,
         channel=request.channel,
     )
+    message = tables.Message
+    unit.session.execute(update(message).where(message.request_id == request.id).values(handoff_id=handoff.id))
     unit.record(events.IssueFound(handoff_id=handoff.id, issue=issue, why=told))
     effect.handoff_id = handoff.id
     return handoff

@@ -7,7 +7,7 @@ refuses with StaleVersion when the caller has seen another one.
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import selectinload
 
 from flowops import errors
@@ -39,11 +39,15 @@ def open(  # noqa: A001 - the verb of the domain, always called qualified
     """Make a request a case that a person must own, and have the assistant summarise it.
 
     `sla_due_at` is the caller's own promise: the case is to be resolved by then and a claim does not change it.
-    Without one we promise a response, unless `promise` is False.
+    Without one we promise a response, unless `promise` is False. The request comes with its customer.
     """
     handoff = tables.Handoff(
         request_id=request.id,
+        request=request,
         customer_id=request.customer_id,
+        customer=request.customer,
+        owner=None,
+        resolver=None,
         created_by=request.caller_id,
         queue=queue,
         channel=channel,
@@ -56,16 +60,13 @@ def open(  # noqa: A001 - the verb of the domain, always called qualified
         created_at=unit.now,
         updated_at=unit.now,
     )
-    unit.session.add(handoff)
-    unit.session.flush()
     if sla_due_at is not None:
         sla.start(unit, handoff, Clock.RESOLUTION, sla_due_at)
     elif promise:
         sla.start(unit, handoff, Clock.RESPONSE)
     request.handoff_id = handoff.id
-    unit.session.execute(
-        update(tables.Message).where(tables.Message.request_id == request.id).values(handoff_id=handoff.id)
-    )
+    unit.session.add(handoff)
+    unit.session.flush()
     unit.record(
         events.HandoffCreated(
             handoff_id=handoff.id,

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, exists, func, select
 
 from flowops import errors
 from flowops.actions import decisions, effects, handoffs
@@ -18,6 +18,18 @@ from flowops.storage import tables
 from flowops.storage.unit import Unit
 
 SOURCE = "accounts"  # the system whose ids callers use for customers
+
+# Built once, because every request that comes in asks them.
+_HAS_QUEUE = select(exists().where(tables.Queue.name == bindparam("name")))
+_CUSTOMER = select(
+    tables.Customer,
+    select(func.count())
+    .where(
+        tables.Handoff.customer_id == tables.Customer.id,
+        tables.Handoff.created_at > bindparam("since", type_=tables.Handoff.created_at.type),
+    )
+    .scalar_subquery(),
+).where(tables.Customer.source == SOURCE, tables.Customer.external_id == bindparam("external_id"))
 
 
 @dataclass(frozen=True)
@@ -65,13 +77,12 @@ def receive(unit: Unit, incoming: Incoming, records: Records, policy: Policy, se
     (asked to escalate, a threat): then a handoff without the effect, which nobody could approve. Otherwise, and
     whenever a check failed, a handoff with the effect proposed. In shadow mode the decision is recorded, no more.
     """
-    customer = _customer(unit, incoming.asked, records)
-    facts, verdict = _decide(unit, customer, incoming.asked, records, policy, settings)
+    customer, history = _customer(unit, incoming.asked)
+    facts, verdict = decisions.decide(unit, incoming.asked, records, policy, settings, history)
     outcome = _outcome(facts, verdict)
     request = _record(unit, "requests", incoming, customer, facts, verdict, policy, outcome)
     if incoming.asked.mode == "shadow":
         return request
-    _keep_messages(unit, request, incoming.asked)
     handoff_id = None
     if outcome == "handed_off":
         issues = _issues(facts, verdict)
@@ -86,6 +97,8 @@ def receive(unit: Unit, incoming: Incoming, records: Records, policy: Policy, se
             channel=incoming.asked.channel,
         )
         handoff_id = handoff.id
+    _keep_messages(unit, request, incoming.asked)
+    unit.session.flush()
     denied = verdict.outcome is Outcome.DENY
     if outcome in {"approved", "handed_off"} and not denied and decisions.is_executable(incoming.asked):
         effects.create(unit, request, handoff_id, facts, verdict, settings, automatic=outcome == "approved")
@@ -96,10 +109,9 @@ def open_case(
     unit: Unit, incoming: Incoming, case: Case, records: Records, policy: Policy, settings: Settings
 ) -> tables.Handoff:
     """Open a case because a caller says a person must own it; what verification finds is added to its issues."""
-    customer = _customer(unit, incoming.asked, records)
-    facts, verdict = _decide(unit, customer, incoming.asked, records, policy, settings)
+    customer, history = _customer(unit, incoming.asked)
+    facts, verdict = decisions.decide(unit, incoming.asked, records, policy, settings, history)
     request = _record(unit, "handoffs", incoming, customer, facts, verdict, policy, "handed_off")
-    _keep_messages(unit, request, incoming.asked)
     issues = _issues(facts, verdict) - {Reason.OTHER} | {case.reason}
     handoff = handoffs.open(
         unit,
@@ -113,23 +125,10 @@ def open_case(
         sla_due_at=incoming.asked.sla_due_at,
         promise=case.promise,
     )
+    _keep_messages(unit, request, incoming.asked)
     if decisions.is_executable(incoming.asked):
         effects.create(unit, request, handoff.id, facts, verdict, settings, automatic=False)
     return handoff
-
-
-def _decide(
-    unit: Unit, customer: tables.Customer, asked: Asked, records: Records, policy: Policy, settings: Settings
-) -> tuple[Facts, Verdict]:
-    recent = unit.session.scalar(
-        select(func.count())
-        .select_from(tables.Handoff)
-        .where(
-            tables.Handoff.customer_id == customer.id,
-            tables.Handoff.created_at > unit.now - timedelta(days=7),
-        )
-    )
-    return decisions.decide(unit, asked, records, policy, settings, History(cases_in_7_days=recent or 0))
 
 
 def _outcome(facts: Facts, verdict: Verdict) -> str:
@@ -154,17 +153,19 @@ def _title(asked: Asked) -> str:
     return line if len(line) <= 100 else line[:99].rstrip() + "…"
 
 
-def _customer(unit: Unit, asked: Asked, records: Records) -> tables.Customer:
-    """The customer's row, made or brought up to date; until the unit ends no other one decides about them.
+def _customer(unit: Unit, asked: Asked) -> tuple[tables.Customer | None, History]:
+    """The customer's row, if any, and what they asked before; until the unit ends no other one decides about them."""
+    unit.lock(f"customer:{asked.customer_id}")
+    wanted = {"external_id": asked.customer_id, "since": unit.now - timedelta(days=7)}
+    row, recent = unit.session.execute(_CUSTOMER, wanted).one_or_none() or (None, 0)
+    return row, History(cases_in_7_days=recent)
+
+
+def _keep_customer(unit: Unit, row: tables.Customer | None, asked: Asked, records: Records) -> tables.Customer:
+    """The customer's row, made or brought up to date.
 
     In shadow mode a row that is there stays as it is, and a new one holds the id alone, for the request to hang on.
     """
-    unit.lock(f"customer:{asked.customer_id}")
-    row = unit.session.scalar(
-        select(tables.Customer).where(
-            tables.Customer.source == SOURCE, tables.Customer.external_id == asked.customer_id
-        )
-    )
     is_shadow = asked.mode == "shadow"
     if row is not None and is_shadow:
         return row
@@ -185,7 +186,6 @@ def _customer(unit: Unit, asked: Asked, records: Records) -> tables.Customer:
             customer_name=row.name,
         )
     )
-    unit.session.flush()
     return row
 
 
@@ -204,14 +204,15 @@ def _record(
     unit: Unit,
     endpoint: str,
     incoming: Incoming,
-    customer: tables.Customer,
+    customer: tables.Customer | None,
     facts: Facts,
     verdict: Verdict,
     policy: Policy,
     outcome: str,
 ) -> tables.Request:
+    """The request with the decision about it and the customer it is about; all of it is written at the next flush."""
     asked = incoming.asked
-    if unit.session.get(tables.Queue, incoming.queue) is None:
+    if not unit.session.scalar(_HAS_QUEUE, {"name": incoming.queue}):
         raise errors.Invalid(reason=f"There is no queue {incoming.queue!r}. Nothing was recorded.")
     if unit.actor.kind is ActorKind.PERSON and incoming.queue not in unit.actor.queues:
         raise errors.Invalid(reason=f"You are not a member of the queue {incoming.queue!r}. Nothing was recorded.")
@@ -220,7 +221,6 @@ def _record(
         mode=asked.mode,
         caller_id=unit.actor.id,
         external_id=incoming.external_id,
-        customer_id=customer.id,
         channel=asked.channel,
         queue=incoming.queue,
         subject=asked.subject,
@@ -233,7 +233,8 @@ def _record(
         created_at=unit.now,
     )
     decision = decisions.keep(unit, "intake", request.id, facts, verdict, policy)
-    request.decision_id = decision.id
+    customer = _keep_customer(unit, customer, asked, facts.records)
+    request.customer_id, request.decision_id = customer.id, decision.id
     request.customer, request.decision = customer, decision
     unit.session.add(request)
     unit.record(
@@ -248,13 +249,17 @@ def _record(
             failed_checks=tuple(check.name for check in facts.failed),
         )
     )
-    unit.session.flush()
     return request
 
 
 def _keep_messages(unit: Unit, request: tables.Request, asked: Asked) -> None:
-    unit.session.add_all(
-        tables.Message(request_id=request.id, role=m.role, text=m.text, at=m.at, created_at=unit.now)
-        for m in asked.messages
-    )
-    unit.session.flush()
+    for message in asked.messages:
+        unit.append(
+            tables.Message,
+            request_id=request.id,
+            handoff_id=request.handoff_id,
+            role=message.role,
+            text=message.text,
+            at=message.at,
+            created_at=unit.now,
+        )

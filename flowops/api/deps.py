@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flowops.storage.unit import Unit
 
 
-def _app(request: Request) -> application.App:
+async def _app(request: Request) -> application.App:  # async, or it would be run in a thread of its own
     app: application.App = request.app.state.flowops
     return app
 
@@ -53,7 +53,7 @@ def requires(*permissions: Permission) -> Any:
     return Depends(Requires(permissions))
 
 
-def anyone() -> None:
+async def anyone() -> None:
     """Declare that a route is for everybody: `dependencies=[PUBLIC]`."""
 
 

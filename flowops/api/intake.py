@@ -32,8 +32,9 @@ def receive(body: bodies.IntakeRequest, write: CanCreate, app: App) -> Response:
     """
     if replayed := write.replay():
         return replayed
+    now = app.now()
     asked = body.asked(
-        app.now(),
+        now,
         body.messages,
         mode=body.mode,
         subject=body.subject,
@@ -41,7 +42,7 @@ def receive(body: bodies.IntakeRequest, write: CanCreate, app: App) -> Response:
         escalate=body.escalate,
     )
     incoming = intake.Incoming(asked, body.queue, body.external_id, body.metadata)
-    records = app.fetch(asked)
+    records = app.fetch(asked, now)
 
     def work(unit: "Unit") -> Answer:
         known = intake.find_repeat(unit, "requests", incoming)
@@ -73,19 +74,19 @@ def open_case(body: bodies.OpenHandoff, write: CanCreate, app: App) -> Response:
     """
     if replayed := write.replay():
         return replayed
-    asked = body.asked(app.now(), body.messages, subject=body.title, sla_due_at=body.sla_due_at)
+    now = app.now()
+    asked = body.asked(now, body.messages, subject=body.title, sla_due_at=body.sla_due_at)
     incoming = intake.Incoming(asked, body.queue, body.external_id, body.metadata)
     case = intake.Case(body.title, body.reason, body.priority, promise=body.promise)
-    records = app.fetch(asked)
+    records = app.fetch(asked, now)
 
     def work(unit: "Unit") -> Answer:
         known = intake.find_repeat(unit, "handoffs", incoming)
         if known is None:
-            handoff_id = intake.open_case(unit, incoming, case, records, app.policy, app.settings).id
+            handoff = intake.open_case(unit, incoming, case, records, app.policy, app.settings)
+            shown = cases.opened(unit.view, handoff)
         else:
-            handoff_id = str(known.handoff_id)
-        unit.session.flush()
-        shown = cases.get(unit.view, handoff_id)
+            shown = cases.get(unit.view, str(known.handoff_id))
         answer = schemas.Handoff.of_case(shown)
         return Answer(answer, status=200 if known else 201, version=shown.handoff.version)
 

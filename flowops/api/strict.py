@@ -3,6 +3,7 @@
 import json
 import re
 from email.message import Message as Header
+from functools import lru_cache
 from typing import Annotated, Any
 
 from fastapi import Request
@@ -52,8 +53,13 @@ async def read(scope: Scope, receive: Receive) -> bytes:
 
 def is_json(scope: Scope) -> bool:
     """Does the request say that its body is JSON?"""
+    return _names_json(Headers(scope=scope).get("content-type", ""))
+
+
+@lru_cache(maxsize=100)  # asked twice for every request, and most say the same
+def _names_json(content_type: str) -> bool:
     header = Header()
-    header["content-type"] = Headers(scope=scope).get("content-type", "")
+    header["content-type"] = content_type
     return re.fullmatch(r"application/(.+\+)?json", header.get_content_type()) is not None
 
 
@@ -63,7 +69,7 @@ async def only_json(request: Request) -> None:
         raise errors.NotJson(given=request.headers.get("content-type", "of no stated type")[:100])
 
 
-def only_described(request: Request) -> None:
+async def only_described(request: Request) -> None:
     """Refuse, as Invalid, a query parameter that the route's description does not name.
 
     A misspelled filter would widen a list in silence.

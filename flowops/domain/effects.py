@@ -100,8 +100,10 @@ def kept(kind: str, params: dict[str, Any]) -> dict[str, Any]:
 
 def read(kind: str | None, params: dict[str, Any]) -> Params | None:
     """The parameters as the kind's own type; None when they are wrong, or there is no such kind."""
+    if kind not in KINDS:
+        return None
     try:
-        return parse(kind or "", params)
+        return parse(kind, params)
     except errors.Invalid:
         return None
 

@@ -142,12 +142,13 @@ def request(view: View, request_id: str) -> Answer:
     # The one it came with, made in the same unit; others were proposed in its case later on.
     own = select(tables.Effect).where(tables.Effect.request_id == row.id, tables.Effect.created_at == row.created_at)
     effect = view.session.scalar(own.order_by(tables.Effect.id).limit(1)) if row.effect else None
-    handoff = view.session.scalar(
+    case = (
         select(tables.Handoff)
         .where(tables.Handoff.id == row.handoff_id)
         .options(joinedload(tables.Handoff.resolver))
         .execution_options(populate_existing=True)
     )
+    handoff = view.session.scalar(case) if row.handoff_id else None
     return Answer(row, handoff, effect)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, true
+from sqlalchemy import ColumnElement, Select, bindparam, func, select, true
 from sqlalchemy.orm import joinedload
 
 from flowops import errors
@@ -21,6 +21,9 @@ from flowops.storage import tables
 from flowops.storage.unit import View
 
 _PEOPLE = [joinedload(r) for r in (tables.Handoff.owner, tables.Handoff.resolver, tables.Handoff.customer)]
+_MESSAGES = (
+    select(tables.Message).where(tables.Message.handoff_id == bindparam("handoff_id")).order_by(tables.Message.position)
+)
 _BEFORE = timedelta(days=30)
 _WITH_NOTES = {events.NoteAdded.name, events.HandoffResolved.name}
 
@@ -51,6 +54,20 @@ def get(view: View, ref: str) -> Case:
     handoff = _seen(view, ref)
     (listed,) = _with_signals(view, [handoff])
     return Case(**vars(listed), messages=_messages(view, handoff), notes=_notes(view, handoff))
+
+
+def opened(view: View, handoff: tables.Handoff) -> Case:
+    """A case that this very unit opened: but for the messages it came with nobody can have added anything to it yet."""
+    return Case(
+        handoff=handoff,
+        has_summary=False,
+        has_draft=False,
+        stale=False,
+        last_artifact_at=None,
+        sla=promises.begun(view, handoff),
+        messages=_messages(view, handoff),
+        notes=(),
+    )
 
 
 def search(
@@ -227,10 +244,7 @@ def _with_signals(view: View, handoffs: Sequence[tables.Handoff]) -> list[Listed
 
 
 def _messages(view: View, handoff: tables.Handoff) -> Sequence[tables.Message]:
-    message = tables.Message
-    return view.session.scalars(
-        select(message).where(message.handoff_id == handoff.id).order_by(message.position)
-    ).all()
+    return view.session.scalars(_MESSAGES, {"handoff_id": handoff.id}).all()
 
 
 def _notes(view: View, handoff: tables.Handoff) -> Sequence[tables.Note]:

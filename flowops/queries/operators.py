@@ -7,7 +7,7 @@ from datetime import datetime
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, bindparam, or_, select
 
 from flowops import errors
 from flowops.domain import passwords
@@ -33,6 +33,29 @@ class Claimant:
     password_hash: str = _NOBODYS
 
 
+def _owner(
+    shown: type[tables.Token] | type[tables.BrowserSession], *works: ColumnElement[bool]
+) -> Select[ActorKind, str, str, Role, str]:
+    """A row for every queue of the active owner of what works, or one without a queue."""
+    user, member = tables.User, tables.QueueMember
+    return (
+        select(user.kind, user.name, user.id, user.role, member.queue)
+        .join(shown, shown.user_id == user.id)
+        .outerjoin(member, member.user_id == user.id)
+        .where(shown.sha256 == bindparam("sha256"), user.disabled_at.is_(None), *works)
+    )
+
+
+# Built once: every request asks one of them.
+_NOW = bindparam("now", type_=tables.Token.expires_at.type)
+_TOKENS_OWNER = _owner(
+    tables.Token,
+    tables.Token.revoked_at.is_(None),
+    or_(tables.Token.expires_at.is_(None), tables.Token.expires_at > _NOW),
+)
+_SESSIONS_OWNER = _owner(tables.BrowserSession, tables.BrowserSession.expires_at > _NOW)
+
+
 @dataclass(frozen=True)
 class Member:
     """A person or service with the queues they see."""
@@ -43,18 +66,21 @@ class Member:
 
 def by_token(view: View, token: str) -> Actor | None:
     """Whose token this is; None when it is unknown, expired, revoked or its owner disabled."""
-    row = view.session.scalar(select(tables.Token).where(tables.Token.sha256 == form.fingerprint(token)))
-    if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= view.now):
-        return None
-    return _active(view, row.user_id)
+    return _actor(view, _TOKENS_OWNER, token)
 
 
 def by_session(view: View, secret: str) -> Actor | None:
     """Whose browser this is; None when the session is unknown, expired or its owner disabled."""
-    row = view.session.get(tables.BrowserSession, form.fingerprint(secret))
-    if row is None or row.expires_at <= view.now:
+    return _actor(view, _SESSIONS_OWNER, secret)
+
+
+def _actor(view: View, owner: Select[ActorKind, str, str, Role, str], secret: str) -> Actor | None:
+    # As plain rows: nobody keeps or changes them.
+    rows = view.session.connection().execute(owner, {"sha256": form.fingerprint(secret), "now": view.now}).all()
+    if not rows:
         return None
-    return _active(view, row.user_id)
+    kind, name, user_id, role, _ = rows[0]
+    return Actor(kind, name, user_id, role, frozenset(row.queue for row in rows if row.queue is not None))
 
 
 def claimant(view: View, email: str) -> Claimant:
@@ -148,14 +174,6 @@ def token_state(token: tables.Token, owner: tables.User, now: datetime) -> str:
     if owner.disabled_at:
         return "owner disabled"
     return "expired" if token.expires_at and token.expires_at <= now else "works"
-
-
-def _active(view: View, user_id: str) -> Actor | None:
-    user = view.session.get_one(tables.User, user_id)
-    if user.disabled_at is not None:
-        return None
-    queues = view.session.scalars(select(tables.QueueMember.queue).where(tables.QueueMember.user_id == user_id))
-    return Actor(user.kind, user.name, user.id, user.role, frozenset(queues))
 
 
 def colleagues(view: View, queue: str | None = None) -> list[tables.User]:

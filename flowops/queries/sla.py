@@ -73,6 +73,14 @@ def standings(view: View, handoffs: Sequence[tables.Handoff]) -> dict[str, Stand
     return {h.id: _standing(h, marks[h.id], view.now) for h in handoffs if h.id in marks}
 
 
+def begun(view: View, handoff: tables.Handoff) -> Standing | None:
+    """How the clock stands of a case that was opened in this unit; None where nothing is promised."""
+    if handoff.sla_clock is None or handoff.sla_started_at is None or handoff.sla_due_at is None:
+        return None
+    start = Mark(handoff.sla_started_at, Kind.STARTED, handoff.sla_clock, handoff.priority, handoff.sla_due_at)
+    return _standing(handoff, [start], view.now)
+
+
 def explain(view: View, handoff: tables.Handoff) -> Explanation:
     """Why the deadline of a case is what it is: both its clocks, every stretch of time and every change."""
     marks = _marks(view, [handoff.id]).get(handoff.id, [])

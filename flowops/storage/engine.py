@@ -22,6 +22,7 @@ WAIT = 10  # seconds a writer waits for another before it gives up
 # A plan made for the parameters there are: one for any would be wrong for an outbox that was empty a moment ago.
 _PLANS = "-c plan_cache_mode=force_custom_plan"
 Clock = Callable[[], datetime]
+_CLOCK = select(func.clock_timestamp())
 
 
 class Database:
@@ -88,16 +89,19 @@ class Database:
             with connection.begin():
                 yield connection
 
-    def now(self, connection: Connection) -> datetime:
+    def now(self, connection: Connection | None = None) -> datetime:
         """The database's time, UTC: every process that shares the database shares its clock.
 
-        A SQLite file lies on this host, so its clock is the host's.
+        A SQLite file lies on this host, so its clock is the host's and nobody needs a connection to read it.
         """
         if self._clock is not None:
             return self._clock()
         if self.is_sqlite:
             return datetime.now(UTC)  # noqa: TID251 - this is the clock that unit.now is read from
-        now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+        if connection is None:
+            with self.reading() as connection:
+                return self.now(connection)
+        now: datetime = connection.execute(_CLOCK).scalar_one()
         return now.astimezone(UTC)
 
     def check_durability(self) -> None:
@@ -267,7 +271,9 @@ def _prepare_sqlite(wanted: str) -> Callable[[Any, ConnectionPoolEntry], None]:
 
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("writes", True)
-    connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
+    if connection.info.get("writes") is not writes:  # what a connection of the pool was told it remembers
+        connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
+        connection.info["writes"] = writes
     # IMMEDIATE takes the write lock now: a transaction that reads first and writes later could not be retried.
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

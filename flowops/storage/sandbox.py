@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -15,6 +16,10 @@ from flowops.storage import tables
 from flowops.storage.engine import Database, session_on
 from flowops.storage.types import new_id
 
+# Built once, and read as plain rows: every request that comes in asks them.
+_ACCOUNT = select(tables.SandboxAccount.__table__).where(tables.SandboxAccount.id == bindparam("id"))
+_INVOICE = select(tables.SandboxInvoice.__table__).where(tables.SandboxInvoice.id == bindparam("id"))
+
 
 class Sandbox:
     """Implements `gateways.sandbox.SandboxStore`. Call it with no unit open: each call is a transaction of its own."""
@@ -23,14 +28,14 @@ class Sandbox:
         self._database = database
 
     def account(self, customer_id: str) -> Account | None:
-        with self._reading() as session:
-            row = session.get(tables.SandboxAccount, customer_id)
-            return Account.model_validate(row, from_attributes=True) if row else None
+        with self._database.reading() as connection:
+            row = connection.execute(_ACCOUNT, {"id": customer_id}).one_or_none()
+        return Account.model_validate(row, from_attributes=True) if row else None
 
     def invoice(self, invoice_id: str) -> Invoice | None:
-        with self._reading() as session:
-            row = session.get(tables.SandboxInvoice, invoice_id)
-            return _invoice(row) if row else None
+        with self._database.reading() as connection:
+            row = connection.execute(_INVOICE, {"id": invoice_id}).one_or_none()
+        return _invoice(row) if row else None
 
     def invoices(self, customer_id: str) -> list[Invoice]:
         row = tables.SandboxInvoice
@@ -117,7 +122,7 @@ class Sandbox:
             session.flush()
 
 
-def _invoice(row: tables.SandboxInvoice) -> Invoice:
+def _invoice(row: Any) -> Invoice:
     return Invoice.model_validate(
         {
             "id": row.id,

@@ -169,7 +169,7 @@ class Unit:
             rows, self._rows = self._rows, {}
             self.session.flush()
             for table, values in rows.items():
-                self.session.connection().execute(insert(table), values)
+                self.session.connection().execute(_insert(table), values)
             self._public += announcing.public(rows.get(tables.AuditEntry, ()))
 
     def announce(self) -> None:
@@ -212,6 +212,12 @@ class Unit:
         """Raise UnauditedChange when a business table was changed and no event recorded."""
         if self._changed and not self._recorded:
             raise errors.UnauditedChange(tables=", ".join(sorted(self._changed)))
+
+
+@cache
+def _insert(table: type[tables.Base]) -> Insert:
+    """The statement that adds rows, the same one each time: SQLAlchemy need not find out anew what it is."""
+    return insert(cast(Table, table.__table__))
 
 
 @cache

@@ -68,6 +68,32 @@ def test_a_handed_off_request_says_why_and_becomes_a_case_with_a_summary_job(api
     assert (effect["status"], effect["approvalsNeeded"], effect["proposedBy"]["name"]) == ("proposed", 1, "bot")
 
 
+@pytest.mark.in_process  # elsewhere time goes on, and a worker would write a summary meanwhile
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"messages": []},
+        {"messages": [{"role": role, "text": f"As {role}."} for role in ("customer", "automation", "operator")]},
+        {"slaDueAt": None},
+        {"slaDueAt": "2026-11-23T10:00:00.123456+02:00", "priority": "urgent"},
+        {"slaDueAt": "2026-11-20T10:00:00Z"},
+        {"customer": {"id": "nobody", "name": "Zoë", "email": "zoe@example.com"}, "metadata": {"a": [1]}},
+        {"effect": REQUEST["effect"], "facts": [{"source": "crm", "data": {"tier": "gold"}}]},
+    ],
+    ids=lambda more: "+".join(more) or "plain",
+)
+def test_what_opening_a_case_answers_is_what_is_read_of_it_then(api: Api, bot: str, more: dict[str, Any]) -> None:
+    sent = CASE | {"externalId": "c-1"} | more
+    opened = api.post("/handoffs", bot, json=sent)
+    read = api.get(f"/handoffs/{opened.json()['id']}", bot)
+    again = api.post("/handoffs", bot, json=sent)
+    assert (opened.status_code, read.status_code, again.status_code) == (201, 200, 200)
+    assert opened.text == again.text
+    assert opened.json() == read.json()
+    assert {opened.headers["ETag"], again.headers["ETag"]} == {read.headers["ETag"]}
+
+
 def test_a_request_shows_the_effect_it_came_with_and_no_later_one(api: Api, app: App, bot: str) -> None:
     ada = make.token(app, name="Ada")
     question = {name: value for name, value in REQUEST.items() if name != "effect"}

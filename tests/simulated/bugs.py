@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import false, select, update
+from sqlalchemy import bindparam, false, select, update
 
 from flowops.actions import leases, outbox
 from flowops.actions.leases import Claimed
@@ -70,11 +70,14 @@ def acknowledge_never(patch: pytest.MonkeyPatch) -> None:
 
 def ignore_order(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(leases, "_is_blocked", lambda key, seq: false())
+    patch.setattr(leases, "_TAKE", leases._taking(leases._due(bindparam("of")).limit(bindparam("limit"))))
 
 
 def ignore_time(patch: pytest.MonkeyPatch) -> None:
-    right = leases._due
-    patch.setattr(leases, "_due", lambda now, *more: right(now + timedelta(minutes=5), *more))
+    job = leases._JOB
+    since = job.run_at >= bindparam("since", type_=job.run_at.type)
+    due = select(job.seq, job.key).where(leases._is_free(), job.topic == bindparam("of"), since)
+    patch.setattr(leases, "_TAKE", leases._taking(due.order_by(job.run_at, job.seq).limit(bindparam("limit"))))
 
 
 def ignore_leases(patch: pytest.MonkeyPatch) -> None:
@@ -114,11 +117,11 @@ def count_once_less(patch: pytest.MonkeyPatch) -> None:
 def keep_token(patch: pytest.MonkeyPatch) -> None:
     right = leases._take
 
-    def take(*given: Any) -> list[Claimed]:
-        claimed = right(*given)
+    def take(unit: Unit, *given: Any, **due: Any) -> tuple[list[Claimed], int]:
+        claimed, seen = right(unit, *given, **due)
         for job in claimed:
-            given[0].session.execute(update(ROW).where(ROW.seq == job.seq).values(claim_token=1))
-        return [job._replace(claim_token=1) for job in claimed]
+            unit.session.execute(update(ROW).where(ROW.seq == job.seq).values(claim_token=1))
+        return [job._replace(claim_token=1) for job in claimed], seen
 
     patch.setattr(leases, "_take", take)
 

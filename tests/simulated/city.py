@@ -72,7 +72,7 @@ class Worker(Party):
         self.held: dict[tuple[int, int], Claimed] = {}
         self._todo: deque[Claimed] = deque()
         self._done: deque[tuple[Claimed, str | None]] = deque()
-        self._since: datetime | None = None
+        self._since = leases.EVER
         self._beat_due = self._round_due = city.now
         self._is_alone = False
         self.is_stopping = self.has_left = False
@@ -122,7 +122,7 @@ class Worker(Party):
             leases.let_in_forgotten(unit)
         for job in spent:
             work.bury_lost(self._app, job)
-        self._since = None
+        self._since = leases.EVER
 
     def _exchange(self) -> None:
         done = list(self._done)
@@ -132,7 +132,7 @@ class Worker(Party):
             outbox.finish_all(unit, done)
             leases.give_back(unit, surplus)
             claimed = leases.claim(unit, self.name, Toll.topic, limit, LEASE, self._since) if limit else []
-            self._since = None if len(claimed) == limit else unit.now - MARGIN
+            self._since = leases.EVER if len(claimed) == limit else unit.now - MARGIN
             if not self.held and not claimed and not self.is_stopping:
                 claimed = leases.claim_alone(unit, self.name, LEASE)
                 self._is_alone = bool(claimed)

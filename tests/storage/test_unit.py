@@ -124,6 +124,9 @@ def test_a_view_cannot_write(database: Database) -> None:
     with open_unit(database, ADA) as unit:  # the connection that could not write is whole again
         add_queue(unit)
         unit.record(events.QueueAdded(queue="claims"))
+    with pytest.raises(Exception, match=r"read-?only"), open_view(database, ADA) as view:  # and the one that could
+        view.session.execute(insert(tables.Queue).values(name="more", created_at=view.now))
+    assert count(database, tables.Queue) == 2
 
 
 def test_a_unit_shows_its_own_changes_in_its_view(database: Database) -> None:

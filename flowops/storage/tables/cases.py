@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Computed, ForeignKey, Identity, Index, Uni
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from flowops.domain import artifacts, effects, handoffs, sla
-from flowops.storage.tables.intake import Customer, Decision
+from flowops.storage.tables.intake import Customer, Decision, Request
 from flowops.storage.tables.people import User
 from flowops.storage.tables.row import Base, Serial
 
@@ -101,6 +101,7 @@ class Handoff(Base):
     created_at: Mapped[datetime] = mapped_column(index=True)
     updated_at: Mapped[datetime]
 
+    request: Mapped[Request] = relationship(lazy="raise")
     customer: Mapped[Customer] = relationship(lazy="raise")
     owner: Mapped[User | None] = relationship(foreign_keys=[claimed_by], lazy="raise")
     resolver: Mapped[User | None] = relationship(foreign_keys=[resolved_by], lazy="raise")
