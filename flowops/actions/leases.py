@@ -104,9 +104,8 @@ def claim(unit: Unit, worker: str, topic: str, limit: int, lease: timedelta, sin
     """
     claimed: list[Claimed] = []
     for _ in range(ROUNDS):
-        found, due = _take(unit, _TAKE, worker, lease, of=topic, since=since, limit=limit - len(claimed))
-        claimed += found
-        if len(claimed) == limit or due == len(found) > 0:
+        claimed += _take(unit, _TAKE, worker, lease, of=topic, since=since, limit=limit - len(claimed))
+        if len(claimed) == limit:
             break
         if not unit.execute(_SET_APART, of=topic, now=unit.now, since=since, limit=SET_APART).all():
             break
@@ -115,7 +114,7 @@ def claim(unit: Unit, worker: str, topic: str, limit: int, lease: timedelta, sin
 
 def claim_alone(unit: Unit, worker: str, lease: timedelta) -> list[Claimed]:
     """Take the job that has waited longest of those that are to run with nothing beside them; raises Unavailable."""
-    return _take(unit, _TAKE_ALONE, worker, lease)[0]
+    return _take(unit, _TAKE_ALONE, worker, lease)
 
 
 def is_one_to_run_alone(view: View) -> bool:
@@ -198,15 +197,15 @@ def note(unit: Unit, job: Claimed, outcome: jobs.AttemptOutcome, error: str) -> 
     )
 
 
-def _take(unit: Unit, taking: Any, worker: str, lease: timedelta, **due: Any) -> tuple[list[Claimed], int]:
-    """Claim due jobs that nothing of their key blocks; gives them, and, if there are any, how many were looked at."""
+def _take(unit: Unit, taking: Any, worker: str, lease: timedelta, **due: Any) -> list[Claimed]:
+    """Claim due jobs that nothing of their key blocks."""
     mine = {"by": worker, "until": unit.now + lease, "now": unit.now}
     try:
         rows = unit.execute(taking, **mine, **due).all()
     except IntegrityError as error:  # uq_jobs_running_key
         reason = "another worker took a job of the same key in this moment"
         raise errors.Unavailable(what="The outbox", reason=reason) from error
-    return [Claimed._make((*row[:-1], worker, unit.now)) for row in rows], rows[0][-1] if rows else 0
+    return [Claimed._make((*row, worker, unit.now)) for row in rows]
 
 
 def _is_free() -> ColumnElement[bool]:
@@ -243,8 +242,7 @@ def _taking(due: Select[Any]) -> Any:
         "started_at": _NOW,
         "lease_until": bindparam("until", type_=_JOB.run_at.type),
     }
-    looked_at = select(func.count()).select_from(found).scalar_subquery()
-    return update(_JOBS).where(_JOB.seq.in_(free)).values(values).returning(*_SHOWN[:-2], looked_at)
+    return update(_JOBS).where(_JOB.seq.in_(free)).values(values).returning(*_SHOWN[:-2])
 
 
 def _setting_apart() -> Any:

@@ -117,11 +117,11 @@ def count_once_less(patch: pytest.MonkeyPatch) -> None:
 def keep_token(patch: pytest.MonkeyPatch) -> None:
     right = leases._take
 
-    def take(unit: Unit, *given: Any, **due: Any) -> tuple[list[Claimed], int]:
-        claimed, seen = right(unit, *given, **due)
+    def take(unit: Unit, *given: Any, **due: Any) -> list[Claimed]:
+        claimed = right(unit, *given, **due)
         for job in claimed:
             unit.session.execute(update(ROW).where(ROW.seq == job.seq).values(claim_token=1))
-        return [job._replace(claim_token=1) for job in claimed], seen
+        return [job._replace(claim_token=1) for job in claimed]
 
     patch.setattr(leases, "_take", take)
 

@@ -105,7 +105,8 @@ class Worker(Party):
                 self._recover()
                 self._round_due = self._city.now + LEASE / 6
             if self._done or self._city.judge.is_due(stamp(self._city.now)):
-                self._exchange()
+                with suppress(errors.Unavailable):  # as the loop survives it, and tries again
+                    self._exchange()
             self._city.pass_turn()
         unstarted, self._todo = list(self._todo), deque()
         self._give_back(unstarted)
