@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 from sqlalchemy import Connection, Engine, event
 
 from flowops import app as application
@@ -20,6 +21,10 @@ from tests import postgres
 # A busy machine is no reason to fail; the same examples every time are what a build server needs.
 hypothesis.settings.register_profile("flowops", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("flowops")
+
+# Tracebacks as they are in production; those with the values of variables take seconds to write.
+_plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _plain])
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 _FIRST: dict[str, Engine] = {}

@@ -13,10 +13,14 @@ from flowops import logs
 
 @pytest.fixture(autouse=True)
 def _restored() -> Iterator[None]:
-    before, loggers = logging.root.handlers[:], (logging.root, logging.getLogger("httpx"))
+    configured, before, loggers = (
+        structlog.get_config(),
+        logging.root.handlers[:],
+        (logging.root, logging.getLogger("httpx")),
+    )
     levels = [logger.level for logger in loggers]
     yield
-    structlog.reset_defaults()
+    structlog.configure(**configured)
     logging.root.handlers[:] = before
     for logger, level in zip(loggers, levels, strict=True):
         logger.setLevel(level)
