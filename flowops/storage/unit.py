@@ -153,8 +153,9 @@ class Unit:
         if self._rows:
             rows, self._rows = self._rows, {}
             self.session.flush()
+            connection = self.session.connection()
             for table, values in rows.items():
-                self.session.connection().execute(_insert(table), values)
+                connection.execute(_insert(table), values)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
