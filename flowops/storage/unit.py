@@ -168,8 +168,9 @@ class Unit:
         if self._rows:
             rows, self._rows = self._rows, {}
             self.session.flush()
+            connection = self.session.connection()
             for table, values in rows.items():
-                self.session.connection().execute(_insert(table), values)
+                connection.execute(_insert(table), values)
             self._public += announcing.public(rows.get(tables.AuditEntry, ()))
 
     def announce(self) -> None:
