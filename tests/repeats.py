@@ -1,7 +1,8 @@
 """Calls repeated under one Idempotency-Key, many at once, also of a server that dies before it answers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +72,8 @@ class Callers:
 
     def repeat(self, address: str, numbers: Iterable[int]) -> list[str]:
         """Everybody calls under each of the keys at once; what is wrong."""
-        clients = self._clients(address)
-        found = [fault for number in numbers for fault in self.faults(self.call(clients, number), number, first=1)]
-        for client in clients:
-            client.close()
-        return found
+        with self._clients(address) as clients:
+            return [fault for number in numbers for fault in self.faults(self.call(clients, number), number, first=1)]
 
     def repeat_over_a_kill(self, folder: Path, killed_by: int) -> list[str]:
         """Repeat calls, until the server dies between its commit and its answer to the key `killed_by`.
@@ -86,10 +84,16 @@ class Callers:
         with live.process(url, folder, FLOWOPS_KILL_POINT=f"answer.committed:{killed_by + 1}") as api:
             address = str(api.client.base_url)
             found = self.repeat(address, range(killed_by))
-            unheard = self.call(self._clients(address), killed_by)
-        found += ["a call was answered after the kill" for each in unheard if isinstance(each, httpx.Response)]
-        with live.server(self._app) as address:
-            return found + self.faults(self.call(self._clients(address), killed_by), killed_by, first=0)
+            with self._clients(address) as clients:
+                before = self.call(clients, killed_by)
+        # Who read it between the commit and the kill was answered; all others are now, and alike.
+        heard = [answer for answer in before if isinstance(answer, httpx.Response)]
+        if len(heard) == len(before):
+            found.append("everybody was answered in spite of the kill")
+        with live.server(self._app) as address, self._clients(address) as clients:
+            return found + self.faults([*heard, *self.call(clients, killed_by)], killed_by, first=0)
 
-    def _clients(self, address: str) -> list[httpx.Client]:
-        return [live.client(address) for _ in range(self._number)]
+    @contextmanager
+    def _clients(self, address: str) -> Iterator[list[httpx.Client]]:
+        with ExitStack() as stack:
+            yield [stack.enter_context(live.client(address)) for _ in range(self._number)]

@@ -14,8 +14,8 @@ import structlog
 from tests.simulated import bugs, city
 from tests.simulated.law import Broken
 
-SEEDS = 2
-TURNS = 100
+SEEDS = 1
+TURNS = 150
 SEEDS_FOR_A_BUG = 12
 
 
