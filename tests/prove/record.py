@@ -1,5 +1,6 @@
 """What was proven so far, kept in a file between runs, and the table made of it."""
 
+import fcntl
 import json
 import re
 import threading
@@ -20,6 +21,9 @@ class Record:
 
     def __init__(self, path: Path = FOLDER / "trials.json") -> None:
         self._path, self._mutex = path, threading.Lock()
+        path.parent.mkdir(exist_ok=True)
+        self._lock = path.with_suffix(".lock").open("w")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)  # two at once would forget what the other one did
         self._done: dict[str, dict[str, Figures]] = json.loads(path.read_text()) if path.exists() else {}
 
     def of(self, part: Part) -> dict[str, Figures]:
@@ -46,7 +50,6 @@ class Record:
                     yield part.promise, measure, figure, promised, f"{len(done):,} of {len(part.trials):,}"
 
     def _write(self) -> None:
-        self._path.parent.mkdir(exist_ok=True)
         written = self._path.with_suffix(".new")
         written.write_text(json.dumps(self._done, indent=1, sort_keys=True))
         written.replace(self._path)
