@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from threading import Event, Lock
 from typing import Any, cast
 
+from psycopg.errors import ReadOnlySqlTransaction
 from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, NotSupportedError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -289,6 +290,11 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError) as error:
+        raise errors.Unavailable(what="The database", reason=_short(error)) from error
+    except (InternalError, NotSupportedError) as error:
+        # After a failover to a server that only reads; PostgreSQL says it in two ways.
+        if not isinstance(error.orig, ReadOnlySqlTransaction) and "during recovery" not in str(error.orig):
+            raise
         raise errors.Unavailable(what="The database", reason=_short(error)) from error
     except NoConnection as error:
         raise errors.Unavailable(what="The database", reason=f"every connection was busy for {WAIT} s") from error

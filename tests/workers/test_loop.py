@@ -3,12 +3,14 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine, event, select
 
 from flowops import app as application
+from flowops import errors
 from flowops import settings as configuration
 from flowops.actions import leases
 from flowops.domain import access, jobs
@@ -55,6 +57,22 @@ def app(database_url: str) -> Iterator[application.App]:
 def statuses(app: application.App, ids: list[str]) -> set[jobs.Status]:
     with app.view() as view:
         return {queries.get(view, job_id).job.status for job_id in ids}
+
+
+@contextmanager
+def read_only(app: application.App) -> Iterator[None]:
+    """As after a failover to a server that only reads, or when the file's disk was mounted so."""
+    there = app.database.engine
+    if app.database.is_sqlite:
+        app.database.engine = create_engine(f"sqlite:///file:{there.url.database}?mode=ro&uri=true")
+    else:
+        app.database.engine = create_engine(there.url)
+        event.listen(app.database.engine, "begin", lambda begun: begun.exec_driver_sql("SET TRANSACTION READ ONLY"))
+    try:
+        yield
+    finally:
+        app.database.engine.dispose()
+        app.database.engine = there
 
 
 def test_what_is_due_is_done(app: application.App, bells: Bells) -> None:
@@ -230,6 +248,18 @@ def test_a_lost_database_is_waited_for(app: application.App, bells: Bells) -> No
         app.database.engine = there
         wait_until(lambda: bells.rung)
     nowhere.dispose()
+
+
+def test_a_database_that_only_reads_is_waited_for(app: application.App, bells: Bells) -> None:
+    [job_id] = enqueue(app, Ring(bell="a"))
+    with read_only(app), working(app):
+        time.sleep(0.5)
+        assert (bells.rung, statuses(app, [job_id])) == ([], {jobs.Status.PENDING})
+        with pytest.raises(errors.Unavailable, match=r"read-?only"):
+            enqueue(app, Ring(bell="b"))
+    with working(app):
+        wait_until(lambda: statuses(app, [job_id]) == {jobs.Status.DONE})
+    assert bells.rung == ["a"]
 
 
 def test_lost_jobs_are_taken_back_without_anyones_help(app: application.App, bells: Bells) -> None:
