@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import Request
 from pydantic import AfterValidator, Field, JsonValue
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
@@ -74,9 +75,12 @@ async def only_described(request: Request) -> None:
 
     A misspelled filter would widen a list in silence.
     """
+    if request.query_params and request.scope["route"].include_in_schema:
+        await run_in_threadpool(_refuse_undescribed, request)  # the description takes its time, once
+
+
+def _refuse_undescribed(request: Request) -> None:
     route = request.scope["route"]
-    if not request.query_params or not route.include_in_schema:
-        return
     operation = request.app.openapi()["paths"][route.path][request.method.lower()]
     known = [parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "query"]
     unknown = next((name for name in request.query_params if name not in known), None)
