@@ -1,5 +1,6 @@
 """Dead letters: jobs that gave up and wait for a decision, and a look at every other job."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,10 +33,10 @@ Error = Annotated[str, Form(max_length=500)]
 
 @dataclass(frozen=True)
 class Letter:
-    """A job of the list, how often it was tried, and what happens to it next."""
+    """A job of the list, the tries at it, and what happens to it next."""
 
     job: jobs.Row
-    tries: dead.Tries
+    tries: Sequence[jobs.Attempt]
     next_step: str
 
 
@@ -49,13 +50,13 @@ def show(
     state = Status(wanted)
     with app.view(visit.actor) as view:
         found, onward = jobs.search(view, status=state, cursor=cursor or None)
-        tries = dead.tries(view, [job.id for job in found])
+        tries = jobs.attempts(view, found)
         return render.html(
             "dead/list.html",
             answer=answer.NONE,
             states=list(Status),
             state=state,
-            letters=[_letter(job, tries.get(job.id, dead.Tries()), view.now) for job in found],
+            letters=[_letter(job, tries[job.id], view.now) for job in found],
             causes=dead.causes(view) if state is Status.DEAD and not cursor else [],
             cursor=cursor,
             onward=onward,
@@ -129,27 +130,26 @@ def _job(app: application.App, visit: Visit, job_id: str, said: Answer = answer.
     with app.unit(visit.actor) as unit:
         history = jobs.get(unit.view, job_id)
         unit.record(events.JobRead(job_id=job_id))
-        tries = dead.Tries(len(history.attempts), history.attempts[-1].started_at if history.attempts else None)
         return render.html(
             "dead/job.html",
             status,
             answer=said,
-            letter=_letter(history.job, tries, unit.now),
+            letter=_letter(history.job, history.attempts, unit.now),
             history=history,
             key=jobs.key(history.job, is_foreign=history.is_foreign),
             **rail.read(unit.view, visit, app.settings, "dead"),
         )
 
 
-def _letter(job: jobs.Row, tries: dead.Tries, now: "datetime") -> Letter:
+def _letter(job: jobs.Row, tries: Sequence[jobs.Attempt], now: "datetime") -> Letter:
     match job.status:
         case Status.DEAD:
             step = "Retry or discard"
         case Status.PENDING:
             due = getattr(job, "run_at", now)
-            step = f"Queued — attempt {tries.count + 1}" + (f" in {wording.span(due - now)}" if due > now else "")
+            step = f"Queued — attempt {len(tries) + 1}" + (f" in {wording.span(due - now)}" if due > now else "")
         case Status.PROCESSING:
-            step = f"Running — attempt {tries.count}"
+            step = f"Running — attempt {len(tries)}"
         case _:
             step = "Nothing"
     return Letter(job, tries, step)

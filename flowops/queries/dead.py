@@ -1,6 +1,6 @@
-"""Answers about dead jobs: how many there are, of which errors, and how often and when jobs were tried."""
+"""Answers about dead jobs: how many there are, and of which errors they died."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,14 +20,6 @@ class Cause:
     count: int
     first_at: datetime
     last_at: datetime
-
-
-@dataclass(frozen=True)
-class Tries:
-    """How often a job was tried, and when the last try began; never tried is 0 and None."""
-
-    count: int = 0
-    last_at: datetime | None = None
 
 
 def count(view: View, topic: str | None = None, error: str | None = None) -> int:
@@ -53,14 +45,3 @@ def causes(view: View, limit: int = 20) -> Sequence[Cause]:
         .limit(limit)
     )
     return [Cause(topic, error or "", number, first, last_at) for topic, error, number, first, last_at in rows]
-
-
-def tries(view: View, job_ids: Iterable[str]) -> dict[str, Tries]:
-    """The tries at these jobs, by id; those never tried are not there."""
-    attempt = tables.JobAttempt
-    rows = view.session.execute(
-        select(attempt.job_id, func.count(), func.max(attempt.started_at))
-        .where(attempt.job_id.in_(list(job_ids)))
-        .group_by(attempt.job_id)
-    )
-    return {job_id: Tries(number, last_at) for job_id, number, last_at in rows}
