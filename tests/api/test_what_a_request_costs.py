@@ -74,7 +74,8 @@ def test_opening_a_case_takes_one_insert_a_table_and_no_second_look(api: live.Ap
     for spending in (first, again):
         assert (spending["update"], spending["delete"]) == (0, 0)
         # Who calls, their account, the customer with their history, queue, rules, the messages for the answer, and
-        # which webhooks are told. PostgreSQL is asked for the time thrice (for the caller, the facts and the unit) and for one lock.
+        # which webhooks are told. PostgreSQL is asked for the time thrice (for the caller, the facts and the unit) and
+        # for one lock.
         assert spending["select"] <= (7 if app.database.is_sqlite else 7 + 3 + 1)
         # For the caller, the account and the unit; on PostgreSQL for the time too.
         assert spending["transaction"] <= (3 if app.database.is_sqlite else 4)
