@@ -69,7 +69,7 @@ class _Worker:
         self._app, self._stop = app, stop
         self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._wake = threading.Event()
-        self._is_hinted = True  # there may be new jobs
+        self._is_hinted, self._asked_at = True, 0.0  # there may be new jobs; since when nobody looked
         self._held: dict[tuple[int, int], Claimed] = {}  # by number and token: a job may come back while it still runs
         self._done: deque[tuple[Claimed, str | None]] = deque()
         self._lanes = {topic: self._lane(topic) for topic in handlers.TABLE}
@@ -114,8 +114,8 @@ class _Worker:
             self._is_alone, self._look_round.due = False, 0.0  # it may not have been the only one
         if self._suspected_at is not None and time.monotonic() - self._suspected_at > 2 * self._lease.total_seconds():
             return []  # nothing new until what runs has ended, and then the suspect
-        if self._is_hinted:
-            self._is_hinted = False
+        if self._is_hinted or time.monotonic() - self._asked_at >= POLL:  # a hint may be lost
+            self._is_hinted, self._asked_at = False, time.monotonic()
             self._ask()
         return [lane for lane in self._lanes.values() if lane.has_more and lane.room]
 
@@ -176,9 +176,10 @@ class _Worker:
         return self._app.settings.outbox_lease
 
     def _do(self, chore: _Chore) -> None:
+        """Do it when it is time; one that goes wrong keeps nothing else from being done."""
         if time.monotonic() >= chore.due:
-            chore.do()
             chore.due = time.monotonic() + chore.every
+            survives(chore.do)
 
     def _show_life(self) -> None:
         with self._app.unit(access.SYSTEM) as unit:
@@ -217,9 +218,8 @@ class _Worker:
         self._wake.set()
 
     def _wait(self, seconds: float) -> None:
-        """Wait, but not when there is something to do; who waited in vain looks for new jobs all the same."""
-        if not self._wake.wait(seconds):
-            self._is_hinted = True
+        """Wait, but not when there is something to do."""
+        self._wake.wait(seconds)
         self._wake.clear()
 
     def _finish(self) -> None:
@@ -228,7 +228,7 @@ class _Worker:
         unstarted = [job for lane in self._lanes.values() for job in lane.close()]
         survives(partial(self._give_back, unstarted))
         while self._held and (left := deadline - time.monotonic()) > 0:
-            survives(lambda: self._do(self._beat))
+            self._do(self._beat)
             survives(partial(self._exchange, []))
             if self._held:
                 self._wait(min(POLL, left))

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,6 +16,7 @@ from flowops.actions import leases
 from flowops.domain import access, jobs
 from flowops.queries import outbox as queries
 from flowops.storage import tables
+from flowops.storage.unit import Unit
 from flowops.workers import handlers, loop
 from tests.delivery import Ring, attempts, deliver, enqueue, wait_until, working
 
@@ -111,6 +112,32 @@ def test_a_slow_topic_delays_no_other(app: application.App, bells: Bells, monkey
         wait_until(lambda: told == ["hnd_1"])
         assert len(bells.rung) == THREADS
         bells.go_on.set()
+
+
+def test_a_busy_process_finds_new_jobs_although_it_is_told_of_none(
+    app: application.App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own jobs wake it again and again, so that it never waits in vain."""
+    told: list[str] = []
+
+    def ring(app: application.App, job: Ring, fence: handlers.Fence) -> None:
+        time.sleep(0.002)
+
+    def signal(app: application.App, job: jobs.CopySignals, fence: handlers.Fence) -> None:
+        told.append(job.handoff_id)
+
+    monkeypatch.setitem(handlers.TABLE, Ring.topic, handlers.Handler(Ring, access.SYSTEM, ring))
+    signals = handlers.Handler(jobs.CopySignals, access.SYSTEM, signal)
+    monkeypatch.setitem(handlers.TABLE, jobs.CopySignals.topic, signals)
+    monkeypatch.setattr(app.database.hints, "heard_by", lambda wake: nullcontext())
+    monkeypatch.setattr(app.database.hints, "give", lambda: None)
+    monkeypatch.setattr(loop, "LONGEST_UNRECOVERED", 3600)
+    busy = enqueue(app, *(Ring(bell=f"bell {number}") for number in range(3000)))
+    with working(app):
+        wait_until(lambda: jobs.Status.DONE in statuses(app, busy[:1]))
+        enqueue(app, jobs.CopySignals(handoff_id="hnd_1"))
+        wait_until(lambda: told == ["hnd_1"])
+        assert statuses(app, busy[-1:]) == {jobs.Status.PENDING}
 
 
 def test_a_job_that_never_returns_is_tried_again_and_the_others_go_on(
@@ -269,6 +296,19 @@ def test_lost_jobs_are_taken_back_without_anyones_help(app: application.App, bel
     with working(app):
         wait_until(lambda: statuses(app, [job_id]) == {jobs.Status.DONE}, seconds=5)
     assert attempts(app, job_id) == ["fenced", "done"]
+
+
+def test_a_chore_that_goes_wrong_keeps_nobody_from_delivering(
+    app: application.App, bells: Bells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def purge(unit: Unit) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("flowops.actions.idempotency.purge", purge)
+    monkeypatch.setattr(loop, "PURGE_EVERY", 0.0)
+    [job_id] = enqueue(app, Ring(bell="a"))
+    with working(app):
+        wait_until(lambda: statuses(app, [job_id]) == {jobs.Status.DONE})
 
 
 def test_old_jobs_are_pruned(app: application.App) -> None:
