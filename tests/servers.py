@@ -1,6 +1,7 @@
 """The other side of the gateways, for real: an HTTP provider and an SMTP server on loopback, with switchable faults."""
 
 import asyncio
+import atexit
 import json
 import socket
 import ssl
@@ -377,7 +378,9 @@ def silent_server() -> Iterator[int]:
 
 
 def closed_port() -> int:
-    """A port of loopback on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """A port of loopback on which nobody listens, nor will as long as this process lives: it is taken."""
+    taken = socket.socket()
+    atexit.register(taken.close)
+    taken.bind(("127.0.0.1", 0))
+    port: int = taken.getsockname()[1]
+    return port
