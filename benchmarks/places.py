@@ -13,6 +13,7 @@ import psycopg
 
 from tests import postgres
 
+DISK = Path("/var/tmp")  # noqa: S108 - each run makes a fresh folder in it
 MEMORY = {"tmpfs", "ramfs"}  # a commit costs nothing there
 SETTINGS = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_sync_method", "shared_buffers")
 MUST = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}

@@ -24,6 +24,7 @@ from flowops.settings import Settings
 from flowops.storage import tables
 from flowops.workers import loop
 from flowops.workers import outbox as worker
+from tests import forking
 from tests.project import repository
 
 LEASE = timedelta(seconds=30)
@@ -145,14 +146,7 @@ def attempts(app: App, job_id: str) -> list[str | None]:
 @contextmanager
 def process(settings: Settings, *habits: str) -> Iterator[subprocess.Popen[bytes]]:
     """A worker process on the same database, killed when the block ends; `tests.worker_process` lists the `habits`."""
-    environment = os.environ | {
-        "FLOWOPS_DATABASE_URL": settings.database_url,
-        "FLOWOPS_SECRET_KEY": "k" * 32,
-        "FLOWOPS_ACCOUNTS_URL": settings.accounts_url,
-        "FLOWOPS_BILLING_URL": settings.billing_url,
-        "FLOWOPS_OUTBOX_LEASE": f"{settings.outbox_lease.seconds}s",
-        "FLOWOPS_STOP_GRACE": f"{settings.stop_grace.seconds}s",
-    }
+    environment = os.environ | forking.environment(settings)
     command = [sys.executable, "-m", "tests.worker_process", *habits]
     with subprocess.Popen(command, cwd=repository.ROOT, env=environment) as started:
         try:

@@ -162,7 +162,7 @@ def main(
     seconds: Annotated[float, typer.Option(help="How long the load lasts after the warm-up.")] = 5,
     connections: Annotated[int, typer.Option(min=1, help="How many clients wait for an answer at any time.")] = 64,
     quick: Annotated[bool, typer.Option(help="One short round: does it run?")] = False,
-    folder: Annotated[Path, typer.Option(help="Where the databases lie: on a disk.")] = Path("/var/tmp"),  # noqa: S108 - a fresh folder is made in it
+    folder: Annotated[Path, typer.Option(help="Where the databases lie: on a disk.")] = places.DISK,
     output: Annotated[Path, typer.Option(help="The file for all that was measured.")] = report.FOLDER / "http.json",
 ) -> None:
     """Measure, print the table, and write everything into a file."""

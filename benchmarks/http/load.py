@@ -84,9 +84,10 @@ async def run(port: int, token: str, connections: int, warm: float, seconds: flo
     used = time.process_time()
     clients: list[Client] = []
     for _ in range(connections):
-        made = Client(token, since, since + seconds)
+        _, made = await asyncio.get_running_loop().create_connection(
+            lambda: Client(token, since, since + seconds), "127.0.0.1", port
+        )
         clients.append(made)
-        await asyncio.get_running_loop().create_connection(lambda made=made: made, "127.0.0.1", port)  # type: ignore[misc]  # mypy cannot infer it
     for client in clients:
         await client.ended
     used = (time.process_time() - used) / (warm + seconds)

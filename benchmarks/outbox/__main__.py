@@ -64,7 +64,7 @@ def main(
     batch: Annotated[int, typer.Option(min=1, help="Jobs that the limits claim at once.")] = 100,
     quick: Annotated[bool, typer.Option(help="One round with few jobs: does it run?")] = False,
     only: Annotated[list[str] | None, typer.Option(help="A contestant by name; may be repeated.")] = None,
-    folder: Annotated[Path, typer.Option(help="Where the databases lie: on a disk.")] = Path("/var/tmp"),  # noqa: S108 - a fresh folder is made in it
+    folder: Annotated[Path, typer.Option(help="Where the databases lie: on a disk.")] = places.DISK,
     output: Annotated[Path, typer.Option(help="The file for all that was measured.")] = report.FOLDER / "outbox.json",
 ) -> None:
     """Measure, print the tables, and write everything into a file."""
