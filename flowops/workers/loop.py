@@ -72,7 +72,9 @@ class _Worker:
         self._is_hinted, self._asked_at = True, 0.0  # there may be new jobs; since when nobody looked
         self._held: dict[tuple[int, int], Claimed] = {}  # by number and token: a job may come back while it still runs
         self._done: deque[tuple[Claimed, str | None]] = deque()
-        self._lanes = {topic: self._lane(topic) for topic in handlers.TABLE}
+        self._lanes: dict[str, Lane] = {}
+        for topic in handlers.TABLE:
+            self._lane(topic)
         self._suspected_at: float | None = None  # since when there is a job that is to run alone
         self._is_alone = False
         lease = app.settings.outbox_lease.total_seconds()
@@ -91,10 +93,12 @@ class _Worker:
         log.info("worker stopped", worker=self._name, unfinished=len(self._held))
 
     def _lane(self, topic: str) -> Lane:
-        handler = handlers.TABLE.get(topic)  # of what nobody handles, one after the other is buried
-        threads = self._app.settings.workers.get(topic, handler.threads if handler else 1)
-        limit = handler.limit.total_seconds() if handler else handlers.LIMIT.total_seconds()
-        return Lane(topic, threads, limit, self._perform, self._wake.set)
+        if topic not in self._lanes:
+            handler = handlers.TABLE.get(topic)  # of what nobody handles, one after the other is buried
+            threads = self._app.settings.workers.get(topic, handler.threads if handler else 1)
+            limit = (handler.limit if handler else handlers.LIMIT).total_seconds()
+            self._lanes[topic] = Lane(topic, threads, limit, self._perform, self._wake.set)
+        return self._lanes[topic]
 
     def _deliver(self) -> None:
         for chore in self._chores:
@@ -139,7 +143,7 @@ class _Worker:
             for lane, room in rooms.items():
                 claimed[lane] = leases.claim(unit, self._name, lane.topic, room, self._lease, lane.since)
             for job in leases.claim_alone(unit, self._name, self._lease) if is_alone else ():
-                claimed[self._lanes.setdefault(job.topic, self._lane(job.topic))] = [job]
+                claimed[self._lane(job.topic)] = [job]
             killpoints.reach("claim.uncommitted")
         killpoints.reach("claim.committed")
         if is_alone:
@@ -194,7 +198,7 @@ class _Worker:
             survives(partial(work.bury_lost, self._app, job))
         with self._app.view() as view:
             for topic in leases.topics(view):
-                self._lanes.setdefault(topic, self._lane(topic))
+                self._lane(topic)
             suspected = leases.is_one_to_run_alone(view)
         for lane in self._lanes.values():
             lane.since = leases.EVER
