@@ -56,8 +56,11 @@ def claim(
     claimed: list[Claimed] = []
     with app.unit(access.SYSTEM) as unit:
         for each in [topic] if topic else leases.topics(unit.view):
-            if len(claimed) < limit:
-                claimed += leases.claim(unit, worker, each, limit - len(claimed), lease)
+            while len(claimed) < limit:
+                more = leases.claim(unit, worker, each, limit - len(claimed), lease)
+                if not more:
+                    break
+                claimed += more
         return claimed or leases.claim_alone(unit, worker, lease)
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     CompoundSelect,
     Select,
     Table,
+    Text,
     and_,
     bindparam,
     case,
@@ -27,6 +28,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    type_coerce,
     union_all,
     update,
 )
@@ -59,20 +61,23 @@ _NOW = bindparam("now", type_=_JOB.run_at.type)
 
 
 class Claimed(NamedTuple):
-    """A job that a worker holds: what it needs to run it, and to say later which claim it speaks of."""
+    """A job that a worker holds: what it needs to run it, and to say later which claim it speaks of.
+
+    The payload is still JSON: one that cannot be read must spoil its own job and not the claim it came with.
+    """
 
     seq: int
     id: str
     topic: str
     key: str
-    payload: dict[str, Any]
+    payload: str
     claims: int
     claim_token: int
     worker: str
     started_at: datetime
 
 
-_SHOWN = [_JOB[name] for name in Claimed._fields]
+_SHOWN = [type_coerce(_JOB[name], Text) if name == "payload" else _JOB[name] for name in Claimed._fields]
 
 # Is this claim of these jobs still the one that counts? Whatever its holder does to them says so (`holding`).
 IS_HELD = and_(is_one_of(_JOB.seq, "held"), _JOB.claim_token == bindparam("token"), _JOB.status == _PROCESSING)
@@ -97,19 +102,18 @@ def topics(view: View) -> list[str]:
 def claim(unit: Unit, worker: str, topic: str, limit: int, lease: timedelta, since: datetime = EVER) -> list[Claimed]:
     """Take the due jobs of a topic that have waited longest, for the length of a lease.
 
+    When it gives none there are none: what must wait for others of its key was set apart. When it gives some there may
+    be more, also fewer than `limit`.
     What became due before `since` is not looked at: during a long transaction of somebody else PostgreSQL must keep
     what was claimed meanwhile, and would go through all of it. A job waits for every earlier one of its key that is not
     dead, also for one that is not due yet. Raises Unavailable, and the unit is to be given up, when another worker took
     a job of the same key in the same moment.
     """
-    claimed: list[Claimed] = []
     for _ in range(ROUNDS):
-        claimed += _take(unit, _TAKE, worker, lease, of=topic, since=since, limit=limit - len(claimed))
-        if len(claimed) == limit:
-            break
-        if not unit.execute(_SET_APART, of=topic, now=unit.now, since=since, limit=SET_APART).all():
-            break
-    return sorted(claimed)
+        claimed = _take(unit, _TAKE, worker, lease, of=topic, since=since, limit=limit)
+        if claimed or not unit.execute(_SET_APART, of=topic, now=unit.now, since=since, limit=SET_APART).all():
+            return sorted(claimed)
+    return []
 
 
 def claim_alone(unit: Unit, worker: str, lease: timedelta) -> list[Claimed]:

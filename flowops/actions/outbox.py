@@ -7,18 +7,24 @@ it later names both, so a worker that stalled and lost its job changes nothing (
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, select
+from sqlalchemy import ColumnElement, Select, Table, bindparam, delete, select
 
 from flowops import errors, killpoints
 from flowops.actions import execution, leases
 from flowops.actions.leases import Claimed
 from flowops.domain import events, jobs
 from flowops.storage import tables
+from flowops.storage.types import is_one_of
 from flowops.storage.unit import Unit
 
+_FINISHED_JOB = cast(Table, tables.FinishedJob.__table__).c
 _HOLD = select(tables.Job.seq).where(leases.IS_HELD).with_for_update(of=tables.Job)
+# Which of these were finished by the claim with this token?
+_LEFT = select(_FINISHED_JOB.id).where(
+    is_one_of(_FINISHED_JOB.id, "ids"), _FINISHED_JOB.claim_token == bindparam("token")
+)
 _IS_IT = tables.Job.seq == bindparam("it")
 _FINISHED = (jobs.Status.DONE, jobs.Status.DISCARDED)
 AT_ONCE = 1000  # dead jobs that are retried, or finished ones that are pruned, in one unit
@@ -42,10 +48,12 @@ def finish_all(unit: Unit, done: Iterable[tuple[Claimed, str | None]]) -> list[C
     for job, receipt in done:
         alike[job.claim_token, receipt].append(job)
     fenced: list[Claimed] = []
-    for (_, receipt), held in alike.items():
-        moved = _leave(unit, leases.IS_HELD, leases.holding(*held), jobs.Status.DONE, receipt)
-        leases.let_in(unit, [job.key for job in held if job.id in moved])
-        fenced += [job for job in held if job.id not in moved]
+    for (token, receipt), held in alike.items():
+        if _leave(unit, leases.IS_HELD, leases.holding(*held), jobs.Status.DONE, receipt) < len(held):
+            left = unit.execute(_LEFT, ids=[job.id for job in held], token=token).scalars().all()
+            fenced += [job for job in held if job.id not in left]
+            held = [job for job in held if job.id in left]
+        leases.let_in(unit, [job.key for job in held])
     return fenced
 
 
@@ -126,8 +134,8 @@ def _leave(
     given: Mapping[str, Any],
     status: jobs.Status,
     receipt: str | None = None,
-) -> frozenset[str]:
-    """Take jobs out of the hot table; gives the ids of those that were still there to take."""
+) -> int:
+    """Take jobs out of the hot table; how many were still there to take."""
     ended = {"status": status, "receipt": receipt, "finished_at": unit.now}
     return unit.move(tables.Job, tables.FinishedJob, which, given, **ended)
 

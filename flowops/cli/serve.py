@@ -1,5 +1,6 @@
 """Runs FlowOps: the web interface, the workers, or both in one process, until somebody says stop."""
 
+import gc
 import signal
 import socket
 import threading
@@ -95,6 +96,9 @@ def run(app: App, parts: list[Part], told: Told) -> None:
         finally:
             told.put(None)
 
+    # What was loaded by now stays: going through it for garbage would stop every thread for a tenth of a second.
+    gc.collect()
+    gc.freeze()
     # Daemons: what outlasts the grace must not keep the process from ending.
     threads = [threading.Thread(target=keep, args=(part,), daemon=True) for part in parts]
     for thread in threads:

@@ -1,5 +1,6 @@
 """SQLite and PostgreSQL made to behave alike: how a transaction begins, ends, waits and what time it is in it."""
 
+import select as sockets
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -9,9 +10,18 @@ from datetime import UTC, datetime
 from threading import Event, Lock
 from typing import Any, cast
 
+import psycopg
 from psycopg.errors import ReadOnlySqlTransaction
 from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, NotSupportedError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    InvalidatePoolError,
+    NotSupportedError,
+    OperationalError,
+)
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -57,12 +67,13 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=WAIT,
-            pool_pre_ping=not self.is_sqlite,
             isolation_level=None if self.is_sqlite else "READ COMMITTED",
         )
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite(wanted))
             event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            event.listen(self.engine, "checkout", _refuse_closed)
         event.listen(self.engine, "before_execute", _watch)
         self.hints = Hints(self.engine, self.is_sqlite)
 
@@ -277,6 +288,22 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.info["writes"] = writes
     # IMMEDIATE takes the write lock now: a transaction that reads first and writes later could not be retried.
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _refuse_closed(connection: Any, _record: ConnectionPoolEntry, _proxy: Any) -> None:
+    """Have the pool connect anew after the server went away.
+
+    A server that closes an idle connection leaves something to read on it, and only then the connection is tried: an
+    ordinary ping would cost every transaction a round trip.
+    """
+    waiting = sockets.poll()
+    waiting.register(connection.fileno(), sockets.POLLIN)
+    if waiting.poll(0):
+        try:
+            connection.execute("")
+            connection.rollback()
+        except psycopg.Error as error:
+            raise InvalidatePoolError from error
 
 
 def _watch(connection: Connection, statement: Any, _multi: Any, _params: Any, _options: Any) -> None:

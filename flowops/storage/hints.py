@@ -7,9 +7,9 @@ notifying one before it. Other processes on one SQLite file see that its version
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from sqlalchemy import Engine
@@ -18,9 +18,12 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 
 CHANNEL = "flowops_jobs"
 # In seconds.
-LOOK = 0.005  # between two looks at SQLite's version; a look takes no lock
+LOOK = 0.003  # between two looks at SQLite's version; a look takes no lock, and looking costs 3 % of a core
 LISTEN = 0.2  # before a listener sees that it is to stop
 AGAIN = 1.0  # between two tries to listen to a lost database
+
+_LOST = (DBAPIError, NoConnection, psycopg.Error, sqlite3.Error)  # the connection, or what was to be one
+Wake = Callable[[Collection[str] | None], object]
 
 
 class Hints:
@@ -28,16 +31,18 @@ class Hints:
 
     def __init__(self, engine: Engine, is_sqlite: bool) -> None:
         self._engine, self._is_sqlite = engine, is_sqlite
-        self._wakes: set[Callable[[], None]] = set()
+        self._wakes: set[Wake] = set()
+        self._untold: set[str] = set()
         self._given, self._closing = threading.Event(), threading.Event()
         self._mutex = threading.Lock()
         self._teller: threading.Thread | None = None
 
-    def give(self) -> None:
-        """There may be a job."""
+    def give(self, topics: Collection[str]) -> None:
+        """There may be jobs of these topics."""
         for wake in tuple(self._wakes):
-            wake()
+            wake(topics)
         if not self._is_sqlite:
+            self._untold.update(topics)
             self._given.set()
             with self._mutex:
                 if self._teller is None and not self._closing.is_set():
@@ -45,8 +50,11 @@ class Hints:
                     self._teller.start()
 
     @contextmanager
-    def heard_by(self, wake: Callable[[], None]) -> Iterator[None]:
-        """Call `wake` whenever a hint is given, by this process or another one, until the block ends."""
+    def heard_by(self, wake: Wake) -> Iterator[None]:
+        """Call `wake` whenever a hint is given, by this process or another one, until the block ends.
+
+        It is told the topics, or None when only a look can tell.
+        """
         stop = threading.Event()
         thread = threading.Thread(target=self._listen, args=(wake, stop), name="listener", daemon=True)
         self._wakes.add(wake)
@@ -68,35 +76,46 @@ class Hints:
 
     def _tell(self) -> None:
         """Tell the other processes, once for all the hints that were given meanwhile."""
-        while self._given.wait() and not self._closing.is_set():
-            self._given.clear()
-            with suppress(DBAPIError, NoConnection), self._engine.begin() as connection:
-                connection.exec_driver_sql(f"NOTIFY {CHANNEL}")
+        while not self._closing.is_set():
+            with suppress(*_LOST), self._own_connection() as connection:
+                while self._given.wait() and not self._closing.is_set():
+                    self._given.clear()
+                    topics = []
+                    while self._untold:
+                        topics.append(self._untold.pop())
+                    connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, " ".join(topics)))
+            self._closing.wait(AGAIN)
 
-    def _listen(self, wake: Callable[[], None], stop: threading.Event) -> None:
+    def _listen(self, wake: Wake, stop: threading.Event) -> None:
         hear = self._hear_sqlite if self._is_sqlite else self._hear_postgresql
         while not stop.is_set():
-            with suppress(DBAPIError, NoConnection, psycopg.Error, sqlite3.Error):
-                pooled = self._engine.raw_connection()
-                try:
-                    hear(pooled.driver_connection, wake, stop)
-                finally:
-                    pooled.invalidate()
+            with suppress(*_LOST), self._own_connection() as connection:
+                hear(connection, wake, stop)
             stop.wait(AGAIN)
 
+    @contextmanager
+    def _own_connection(self) -> Iterator[Any]:
+        """The driver's connection, for a thread that keeps it until the block ends."""
+        pooled = self._engine.raw_connection()
+        try:
+            if not self._is_sqlite:
+                cast(psycopg.Connection, pooled.driver_connection).autocommit = True
+            yield pooled.driver_connection
+        finally:
+            pooled.invalidate()
+
     @staticmethod
-    def _hear_sqlite(connection: Any, wake: Callable[[], None], stop: threading.Event) -> None:
+    def _hear_sqlite(connection: Any, wake: Wake, stop: threading.Event) -> None:
         seen = None
         while not stop.wait(LOOK):
             version = connection.execute("PRAGMA data_version").fetchone()
             if version != seen:
                 seen = version
-                wake()
+                wake(None)
 
     @staticmethod
-    def _hear_postgresql(connection: Any, wake: Callable[[], None], stop: threading.Event) -> None:
-        connection.autocommit = True
+    def _hear_postgresql(connection: Any, wake: Wake, stop: threading.Event) -> None:
         connection.execute(f"LISTEN {CHANNEL}")
         while not stop.is_set():
-            for _ in connection.notifies(timeout=LISTEN, stop_after=1):
-                wake()
+            for hint in connection.notifies(timeout=LISTEN, stop_after=1):
+                wake(hint.payload.split())

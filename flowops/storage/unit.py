@@ -67,7 +67,7 @@ class Unit:
     now: datetime
     correlation_id: str | None = None
     _changed: set[str] = field(default_factory=set)
-    has_enqueued: bool = False
+    enqueued: set[str] = field(default_factory=set)  # topics
     _recorded: bool = False
     _rows: dict[type[tables.Base], list[dict[str, Any]]] = field(default_factory=dict)
     _public: list[announcing.Entry] = field(default_factory=list)
@@ -108,7 +108,7 @@ class Unit:
 
     def enqueue(self, job: Job, run_at: datetime | None = None) -> str:
         """Write a job into the outbox, in this transaction, to run at `run_at` or as soon as it is committed."""
-        self.has_enqueued = True
+        self.enqueued.add(job.topic)
         return self.append(
             tables.Job,
             topic=job.topic,
@@ -135,8 +135,8 @@ class Unit:
         where: ColumnElement[bool],
         given: Mapping[str, Any],
         **new: Any,
-    ) -> frozenset[str]:
-        """Take rows out of a table and put them, with these values, into another that has its columns; gives their ids.
+    ) -> int:
+        """Take rows out of a table and put them, with these values, into another that has its columns; how many.
 
         `given` are the parameters of `where`. What somebody else changed in this moment, so that it is no longer meant,
         stays where it is.
@@ -146,7 +146,7 @@ class Unit:
         values = {f"new_{name}": value for name, value in new.items()}
         for statement in before:
             self.execute(statement, **given, **values)
-        return frozenset(self.execute(last, **given, **values).scalars().all())
+        return self.execute(last, **given, **values).rowcount
 
     def execute(self, statement: Executable, **given: Any) -> CursorResult[Any]:
         """Run a statement that was built once, with these parameters, and without what a session does besides."""
@@ -225,7 +225,7 @@ def _insert(table: type[tables.Base]) -> Insert:
 def _moving(
     source: type[tables.Base], target: type[tables.Base], where: ColumnElement[bool], new: tuple[str, ...], dialect: str
 ) -> tuple[Executable, ...]:
-    """The statements that move rows; the last gives their ids."""
+    """The statements that move rows; the last one changes as many as there are."""
     old, row = cast(Table, source.__table__), cast(Table, target.__table__)
     names = [column.name for column in row.c]
 
@@ -234,11 +234,10 @@ def _moving(
 
     if dialect == "postgresql":
         gone = delete(old).where(where).returning(*old.c).cte("gone")
-        putting = insert(row).from_select(names, select(*values(gone.c)).select_from(gone))
-        return (putting.returning(row.c.id),)
+        return (insert(row).from_select(names, select(*values(gone.c)).select_from(gone)),)
     # Nobody else writes to SQLite meanwhile.
     copying = insert(row).from_select(names, select(*values(old.c)).where(where))
-    return copying, delete(old).where(where).returning(old.c.id)
+    return copying, delete(old).where(where)
 
 
 class _Session(Session):
@@ -255,8 +254,8 @@ def open_unit(database: Database, actor: Actor, correlation_id: str | None = Non
     """Open a unit: leaving the block commits, an exception rolls back everything."""
     with database.writing() as connection, unit_on(connection, database, actor, correlation_id) as unit:
         yield unit
-    if unit.has_enqueued:
-        database.hints.give()
+    if unit.enqueued:
+        database.hints.give(unit.enqueued)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -69,7 +69,8 @@ class _Worker:
         self._app, self._stop = app, stop
         self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._wake = threading.Event()
-        self._is_hinted, self._asked_at = True, 0.0  # there may be new jobs; since when nobody looked
+        self._hinted: set[str] = set()  # topics with new jobs
+        self._is_hinted, self._asked_at = True, 0.0  # there may be new jobs of any; since when nobody looked
         self._held: dict[tuple[int, int], Claimed] = {}  # by number and token: a job may come back while it still runs
         self._done: deque[tuple[Claimed, str | None]] = deque()
         self._lanes: dict[str, Lane] = {}
@@ -118,6 +119,9 @@ class _Worker:
             self._is_alone, self._look_round.due = False, 0.0  # it may not have been the only one
         if self._suspected_at is not None and time.monotonic() - self._suspected_at > 2 * self._lease.total_seconds():
             return []  # nothing new until what runs has ended, and then the suspect
+        while self._hinted:
+            if lane := self._lanes.get(self._hinted.pop()):
+                lane.has_more = True
         if self._is_hinted or time.monotonic() - self._asked_at >= POLL:  # a hint may be lost
             self._is_hinted, self._asked_at = False, time.monotonic()
             self._ask()
@@ -148,8 +152,8 @@ class _Worker:
         killpoints.reach("claim.committed")
         if is_alone:
             self._is_alone, self._suspected_at = bool(claimed), None
-        for lane, room in rooms.items():
-            lane.has_more = len(claimed[lane]) == room
+        for lane in rooms:
+            lane.has_more = bool(claimed[lane])  # only a claim of nothing has set apart what is in the way
             if not lane.has_more:
                 lane.since = unit.now - MARGIN
         for job, _ in done:
@@ -217,8 +221,11 @@ class _Worker:
         with self._app.unit(access.SYSTEM) as unit:
             leases.leave(unit, self._name)
 
-    def _hear(self) -> None:
-        self._is_hinted = True
+    def _hear(self, topics: Collection[str] | None) -> None:
+        if topics is None:
+            self._is_hinted = True
+        else:
+            self._hinted.update(topics)
         self._wake.set()
 
     def _wait(self, seconds: float) -> None:

@@ -1,10 +1,10 @@
 """Runs one claimed job to its end: the handler outside of any transaction, then what it did and the end in one unit."""
 
+import json
 import random
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
@@ -25,8 +25,7 @@ _FOR_GOOD = (errors.Invalid, errors.NotFound, errors.Conflict, errors.Denied)
 _LONGEST_ERROR = 500
 
 
-@dataclass(frozen=True)
-class Done:
+class Done(NamedTuple):
     """A job that was done and changed nothing here, so that it can be finished together with others."""
 
     receipt: str | None
@@ -102,8 +101,8 @@ def _give_up(unit: "Unit", row: Claimed, why: str) -> None:
 
 def _load(kind: type[jobs.Job], row: Claimed) -> jobs.Job:
     try:
-        return kind.load(row.payload)
-    except TypeError as wrong:
+        return kind.load(json.loads(row.payload))
+    except (TypeError, ValueError) as wrong:
         reason = f"The payload no longer fits {row.topic}: {wrong}. The job was not run; discard it."
         raise errors.Invalid(reason=reason) from wrong
 

@@ -1,5 +1,6 @@
 """Nothing runs on other facts than were approved; a receipt or a person ends every effect."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -143,7 +144,7 @@ def test_an_effect_whose_job_is_discarded_has_failed_and_needs_a_person(app: App
     elsewhere = person(app, "Sue", Role.SUPERVISOR, ("legal",))  # who manages jobs manages all of them
     for is_executing, said in ((True, "the provider may have done it: look there"), (False, "before the provider was")):
         effect = world.effect_of(app, world.receive(app, bot))
-        [job] = [job for job in delivery.claim(app) if job.payload.get("effect_id") == effect.id]
+        [job] = [job for job in delivery.claim(app) if json.loads(job.payload).get("effect_id") == effect.id]
         assert not is_executing or world.start(app, effect.id)
         delivery.bury(app, job)
         with app.unit(elsewhere) as unit:

@@ -1,5 +1,6 @@
 """Mistakes that could be made in the outbox, each planted on purpose, to see that the simulation finds it."""
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -52,7 +53,7 @@ def hold_nothing(patch: pytest.MonkeyPatch) -> None:
 def acknowledge_first(patch: pytest.MonkeyPatch) -> None:
     def perform(app: App, row: Claimed) -> work.Done | None:
         handler = handlers.TABLE[row.topic]
-        outcome = handler.run(app, handler.job.load(row.payload), lambda unit: outbox.hold(unit, row))
+        outcome = handler.run(app, handler.job.load(json.loads(row.payload)), lambda unit: outbox.hold(unit, row))
         if outcome is None or isinstance(outcome, str):
             return work.Done(outcome)
         with app.unit(access.SYSTEM) as unit:

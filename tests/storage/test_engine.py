@@ -1,6 +1,7 @@
 """SQLite and PostgreSQL behave alike where it matters: durability, waiting, failing, time."""
 
 import threading
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from flowops.domain.access import SYSTEM
 from flowops.storage import engine, tables
 from flowops.storage.engine import Database
 from flowops.storage.unit import open_unit, open_view
+from tests.delivery import wait_until
 from tests.postgres import Server
 
 
@@ -108,3 +110,18 @@ def test_a_name_is_locked_by_one_unit_at_a_time(database: Database) -> None:
         order.append("first")
     thread.join()
     assert order == ["first", "second"]
+
+
+# On SQLite there is no connection to lose.
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_connections_that_the_server_closed_are_replaced_before_they_are_used(database: Database) -> None:
+    with ExitStack() as stack:
+        idle = [stack.enter_context(database.reading()) for _ in range(3)]
+        pids = [connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() for connection in idle]
+    with database.reading() as connection:
+        others = "SELECT pg_terminate_backend(pid) FROM unnest(%s) pid WHERE pid <> pg_backend_pid()"
+        connection.exec_driver_sql(others, (pids,))
+        wait_until(lambda: sum(Path(f"/proc/{pid}").exists() for pid in pids) == 1)
+    for _ in range(3):
+        with database.reading() as connection:
+            assert connection.exec_driver_sql("SELECT 1").scalar_one() == 1

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -21,7 +21,7 @@ JOB = jobs.CopySignals(handoff_id="hnd_1")
 def listening(database: Database) -> Iterator[threading.Event]:
     """Set when a hint was heard; nothing was said yet."""
     heard = threading.Event()
-    with database.hints.heard_by(heard.set):
+    with database.hints.heard_by(lambda _: heard.set()):
         time.sleep(0.1)  # a new listener hears something at once, rather than miss it
         heard.clear()
         yield heard
@@ -42,6 +42,21 @@ def test_a_job_is_heard_of_after_its_commit(database: Database) -> None:
             unit.write()
             assert not heard.wait(0.05)
         assert heard.is_set()
+
+
+def test_a_hint_tells_the_topics_where_nobody_need_look_for_them(database: Database, other: Database) -> None:
+    told: list[Collection[str] | None] = []
+    with database.hints.heard_by(told.append), other.hints.heard_by(told.append):
+        time.sleep(0.1)
+        told.clear()
+        with open_unit(database, SYSTEM) as unit:
+            unit.enqueue(JOB)
+            unit.enqueue(jobs.GenerateArtifact(handoff_id="hnd_1", kind="summary"))
+        wait_until(lambda: len(told) >= 3)  # within the process, and by way of the database
+    both = {JOB.topic, jobs.GenerateArtifact.topic}
+    here, *there = (topics and set(topics) for topics in told)
+    assert here == both
+    assert all(topics == (None if database.is_sqlite else both) for topics in there)
 
 
 def test_nothing_is_heard_of_what_was_rolled_back(database: Database) -> None:
@@ -87,7 +102,7 @@ def test_a_listener_outlives_a_lost_connection(
 
 def test_a_closed_database_gives_no_hints(database: Database) -> None:
     before = threading.enumerate()
-    database.hints.give()
+    database.hints.give({JOB.topic})
     database.hints.close()
-    database.hints.give()
+    database.hints.give({JOB.topic})
     assert [thread for thread in threading.enumerate() if thread not in before] == []

@@ -14,7 +14,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def job(number: int) -> Claimed:
-    return Claimed(number, f"job_{number}", "bell.ring", f"bell.ring:{number}", {}, 1, 1, "w1", NOW)
+    return Claimed(number, f"job_{number}", "bell.ring", f"bell.ring:{number}", "{}", 1, 1, "w1", NOW)
 
 
 class Work:

@@ -130,7 +130,7 @@ def test_a_busy_process_finds_new_jobs_although_it_is_told_of_none(
     signals = handlers.Handler(jobs.CopySignals, access.SYSTEM, signal)
     monkeypatch.setitem(handlers.TABLE, jobs.CopySignals.topic, signals)
     monkeypatch.setattr(app.database.hints, "heard_by", lambda wake: nullcontext())
-    monkeypatch.setattr(app.database.hints, "give", lambda: None)
+    monkeypatch.setattr(app.database.hints, "give", lambda topics: None)
     monkeypatch.setattr(loop, "LONGEST_UNRECOVERED", 3600)
     busy = enqueue(app, *(Ring(bell=f"bell {number}") for number in range(3000)))
     with working(app):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Text, select, type_coerce, update
 from sqlalchemy.pool import QueuePool
 
 from flowops import app as application
@@ -85,7 +85,8 @@ def test_a_handler_runs_with_no_transaction_open(app: application.App, register:
     def ring(app: application.App, job: Ring, fence: handlers.Fence) -> None:
         pool = app.database.engine.pool
         assert isinstance(pool, QueuePool)
-        delivery.wait_until(lambda: pool.checkedout() == 0)  # a hint may still be on its way
+        kept = 0 if app.settings.is_sqlite else 1  # to give hints
+        delivery.wait_until(lambda: pool.checkedout() == kept)
 
     register(ring)
     enqueue(app, Ring(bell="a"))
@@ -159,6 +160,27 @@ def test_a_payload_that_no_longer_fits_is_buried(app: application.App, register:
     job = attempt(app)
     assert job.status is jobs.Status.DEAD
     assert "no longer fits bell.ring" in (job.error or "")
+
+
+def test_a_payload_that_cannot_be_read_spoils_no_other_job(app: application.App, register: Register) -> None:
+    rung: list[str] = []
+
+    def ring(app: application.App, job: Ring, fence: handlers.Fence) -> None:
+        rung.append(job.bell)
+
+    register(ring)
+    row = tables.Job
+    spoiled, sound = enqueue(app, Ring(bell="a"), Ring(bell="b"))
+    with app.unit(access.SYSTEM) as unit:
+        unit.session.execute(update(row).where(row.id == spoiled).values(payload=type_coerce('{"bell":', Text)))
+    for job in delivery.claim(app):
+        try:
+            outbox.run(app, job)
+        except errors.Invalid as error:
+            outbox.fail(app, job, error)
+    with app.view() as view:
+        left = [tuple(one) for one in view.session.execute(select(row.id, row.status))]
+    assert (rung, left) == (["b"], [(spoiled, jobs.Status.DEAD)])
 
 
 def test_the_private_values_in_a_databases_error_are_not_kept(app: application.App, register: Register) -> None:

@@ -1,17 +1,18 @@
 """FlowOps, through its own API: units that enqueue, and the loop that `flowops work` runs."""
 
 import logging
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import ClassVar
 
 from benchmarks.outbox.contestant import Enqueue, Payload, Ran
 from flowops import app as application
 from flowops import logs, settings
+from flowops.cli import serve
 from flowops.domain import access, jobs
-from flowops.workers import handlers, loop
+from flowops.workers import handlers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +62,7 @@ class Contestant:
         with _built(url) as app:
             app.check()
             wait()
-            loop.run(app, threading.Event())
+            serve.run(app, serve.workers(app, [serve.Work.OUTBOX]), SimpleQueue())
 
 
 @contextmanager
