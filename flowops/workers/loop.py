@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -21,6 +22,9 @@ from flowops.domain import access
 from flowops.workers import handlers
 from flowops.workers import outbox as work
 from flowops.workers.lanes import Lane
+
+if TYPE_CHECKING:
+    from flowops.storage.unit import Unit
 
 log = structlog.get_logger()
 
@@ -88,7 +92,7 @@ class _Worker:
         pause = POLL
         with self._app.database.hints.heard_by(self._hear):
             while not self._stop.is_set():
-                pause = POLL if survives(self._deliver) else min(pause * 2, LONGEST_PAUSE)
+                pause = POLL if survives(self._deliver) else min(pause * 2, LONGEST_PAUSE, self._beat.every)
                 self._wait(pause)
         self._finish()
         log.info("worker stopped", worker=self._name, unfinished=len(self._held))
@@ -191,11 +195,15 @@ class _Worker:
 
     def _show_life(self) -> None:
         with self._app.unit(access.SYSTEM) as unit:
-            leases.beat(unit, self._name, [seq for seq, _ in tuple(self._held)], self._lease)
+            self._renew(unit)
+
+    def _renew(self, unit: "Unit") -> None:
+        leases.beat(unit, self._name, [seq for seq, _ in tuple(self._held)], self._lease)
 
     def _recover(self) -> None:
         """Take lost jobs back, and look thoroughly: for old jobs, topics that nobody handles, and suspects."""
         with self._app.unit(access.SYSTEM) as unit:
+            self._renew(unit)  # while the database was away nobody could, and what we hold is not lost
             spent = leases.recover(unit)
             leases.let_in_forgotten(unit)
         for job in spent:

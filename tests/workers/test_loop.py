@@ -1,13 +1,15 @@
 """The loop delivers what is due, shows that it lives, stops when told to, and outlives a lost database."""
 
+import re
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import create_engine, event, select
+from sqlalchemy import Connection, create_engine, event, select
 
 from flowops import app as application
 from flowops import errors
@@ -74,6 +76,32 @@ def read_only(app: application.App) -> Iterator[None]:
     finally:
         app.database.engine.dispose()
         app.database.engine = there
+
+
+@contextmanager
+def full(app: application.App) -> Iterator[None]:
+    """As when the disk has no room left for what was finished."""
+    engine, pages = app.database.engine, [1]  # which means no more than there are
+
+    def limit(begun: Connection) -> None:
+        begun.exec_driver_sql(f"PRAGMA max_page_count = {pages[-1]}")
+
+    if app.database.is_sqlite:
+        with closing(sqlite3.connect(str(engine.url.database))) as file:
+            file.execute("VACUUM")  # or there would be free pages
+        event.listen(engine, "begin", limit)
+        yield
+        pages.append(1_000_000)
+    else:
+        refuse = "BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END"
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $${refuse}$$")
+            connection.exec_driver_sql(
+                "CREATE TRIGGER full_disk BEFORE INSERT ON finished_jobs EXECUTE FUNCTION full_disk()"
+            )
+        yield
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DROP FUNCTION full_disk CASCADE")
 
 
 def test_what_is_due_is_done(app: application.App, bells: Bells) -> None:
@@ -287,6 +315,39 @@ def test_a_database_that_only_reads_is_waited_for(app: application.App, bells: B
     with working(app):
         wait_until(lambda: statuses(app, [job_id]) == {jobs.Status.DONE})
     assert bells.rung == ["a"]
+
+
+def test_a_worker_that_missed_its_heartbeats_does_not_take_its_own_jobs_back(
+    app: application.App, bells: Bells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after an outage: whatever it does first when the database is there again."""
+    monkeypatch.setattr(loop._Worker, "_show_life", lambda worker: None)
+    bells.go_on.clear()
+    [job_id] = enqueue(app, Ring(bell="a"))
+    with working(app):
+        wait_until(lambda: bells.rung)
+        time.sleep(2)  # two leases
+        bells.go_on.set()
+        wait_until(lambda: statuses(app, [job_id]) == {jobs.Status.DONE})
+    assert attempts(app, job_id) == ["done"]
+
+
+def test_what_was_done_while_the_disk_was_full_is_told_once_when_it_has_room(
+    app: application.App, bells: Bells, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bells.go_on.clear()
+    ids = enqueue(app, *(Ring(bell=f"bell {number}", how="x" * 50_000) for number in range(THREADS)))
+    with working(app):
+        wait_until(lambda: len(bells.rung) == THREADS)
+        with full(app):
+            bells.go_on.set()
+            time.sleep(2)  # two leases
+            assert statuses(app, ids) == {jobs.Status.PROCESSING}
+        wait_until(lambda: statuses(app, ids) == {jobs.Status.DONE})
+        again = enqueue(app, Ring(bell="afterwards"))
+        wait_until(lambda: statuses(app, again) == {jobs.Status.DONE})
+    assert len(bells.rung) == THREADS + 1
+    assert re.search("disk is full|No space left", capsys.readouterr().out)
 
 
 def test_lost_jobs_are_taken_back_without_anyones_help(app: application.App, bells: Bells) -> None:

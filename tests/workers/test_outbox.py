@@ -170,7 +170,7 @@ def test_a_payload_that_cannot_be_read_spoils_no_other_job(app: application.App,
 
     register(ring)
     row = tables.Job
-    spoiled, sound = enqueue(app, Ring(bell="a"), Ring(bell="b"))
+    spoiled, _ = enqueue(app, Ring(bell="a"), Ring(bell="b"))
     with app.unit(access.SYSTEM) as unit:
         unit.session.execute(update(row).where(row.id == spoiled).values(payload=type_coerce('{"bell":', Text)))
     for job in delivery.claim(app):
