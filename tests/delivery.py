@@ -157,3 +157,8 @@ def process(settings: Settings, *habits: str) -> Iterator[subprocess.Popen[bytes
         finally:
             with contextlib.suppress(ProcessLookupError):
                 started.kill()
+
+
+def statuses(app: App, ids: list[str]) -> set[jobs.Status]:
+    with app.view() as view:
+        return {queries.get(view, job_id).job.status for job_id in ids}

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from flowops import errors
@@ -10,6 +10,7 @@ from flowops.storage import tables
 from flowops.storage.unit import Unit
 
 KEPT = timedelta(hours=48)
+AT_ONCE = 1000  # keys that are forgotten in one unit
 LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL, Appendix A: what a wait that reached lock_timeout ends with
 
 
@@ -31,6 +32,9 @@ def reserve(unit: Unit, key: str, request_sha256: str) -> tables.IdempotencyKey 
     return row
 
 
-def purge(unit: Unit) -> None:
-    """Forget the keys that are older than two days: repeats come within minutes."""
-    unit.session.execute(delete(tables.IdempotencyKey).where(tables.IdempotencyKey.created_at < unit.now - KEPT))
+def purge(unit: Unit) -> int:
+    """Forget keys that are older than two days, for repeats come within minutes; how many, and at most AT_ONCE."""
+    row = tables.IdempotencyKey
+    old = select(row.caller_id, row.key).where(row.created_at < unit.now - KEPT).limit(AT_ONCE)
+    gone = unit.session.execute(delete(row).where(tuple_(row.caller_id, row.key).in_(old)).returning(row.key))
+    return len(gone.all())

@@ -7,7 +7,7 @@ lets the next of them in (`let_in`).
 The statements are built once and run many times a second: building one takes longer than running it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
@@ -37,7 +37,7 @@ from sqlalchemy.exc import IntegrityError
 from flowops import errors, killpoints
 from flowops.domain import jobs
 from flowops.storage import tables
-from flowops.storage.types import is_one_of
+from flowops.storage.types import each, is_one_of
 from flowops.storage.unit import Unit, View
 
 SET_APART = 1000  # jobs in one statement
@@ -88,10 +88,12 @@ def holding(*claimed: Claimed) -> dict[str, Any]:
     return {"held": [job.seq for job in claimed], "token": claimed[0].claim_token}
 
 
-def topics_due(view: View, topics: Iterable[str], since: datetime = EVER) -> list[str]:
-    """Of these topics those with a job to claim that became due since then."""
-    asked = tuple(topics)
-    return list(view.execute(_due_of(asked), now=view.now, since=since).scalars()) if asked else []
+def topics_due(view: View, topics: Mapping[str, datetime]) -> list[str]:
+    """Of these topics those with a job to claim that became due since the time that is given for each."""
+    if not topics:
+        return []
+    since = {f"since_{number}": at for number, at in enumerate(topics.values())}
+    return list(view.execute(_due_of(tuple(topics)), now=view.now, **since).scalars())
 
 
 def topics(view: View) -> list[str]:
@@ -102,8 +104,8 @@ def topics(view: View) -> list[str]:
 def claim(unit: Unit, worker: str, topic: str, limit: int, lease: timedelta, since: datetime = EVER) -> list[Claimed]:
     """Take the due jobs of a topic that have waited longest, for the length of a lease.
 
-    When it gives none there are none: what must wait for others of its key was set apart. When it gives some there may
-    be more, also fewer than `limit`.
+    What must wait for others of its key is set apart when nothing else is found. There may be more when it gives fewer
+    than `limit`, and even when it gives none: behind a heap of one key, or behind what somebody locked in this moment.
     What became due before `since` is not looked at: during a long transaction of somebody else PostgreSQL must keep
     what was claimed meanwhile, and would go through all of it. A job waits for every earlier one of its key that is not
     dead, also for one that is not due yet. Raises Unavailable, and the unit is to be given up, when another worker took
@@ -171,14 +173,16 @@ def put(unit: Unit, job: Claimed, status: jobs.Status, **values: Any) -> bool:
 def recover(unit: Unit) -> Sequence[Claimed]:
     """Take the jobs back whose lease ran out, and give those that may not be tried again, for burying.
 
-    They queue behind what is due already. One that was lost before runs alone from now on: it may be the reason, and
-    whatever runs beside it is lost with it. Jobs that somebody is settling in this moment are left alone.
+    They queue behind what is due already. One that was lost twice running runs alone from now on: it may be the reason,
+    and whatever runs beside it is lost with it. Jobs that somebody is settling in this moment are left alone.
     """
-    found = [Claimed._make(row) for row in unit.execute(_EXPIRED, now=unit.now)]
-    spent = [job for job in found if jobs.schedule(job.topic).is_spent(job.claims)]
-    for job in found:
-        if job not in spent:
-            waits = jobs.Waits.ALONE if job.claims > 1 else None
+    spent: list[Claimed] = []
+    for row in unit.execute(_EXPIRED, now=unit.now):
+        job, error = Claimed._make(row[:-1]), row[-1]
+        if jobs.schedule(job.topic).is_spent(job.claims):
+            spent.append(job)
+        else:
+            waits = jobs.Waits.ALONE if error == LOST else None
             put(unit, job, jobs.Status.PENDING, waits=waits, run_at=unit.now, error=LOST)
             note(unit, job, jobs.AttemptOutcome.FENCED, LOST)
             killpoints.reach("recover.uncommitted")
@@ -216,10 +220,10 @@ def _is_free() -> ColumnElement[bool]:
     return and_(_JOB.status == _PENDING, _JOB.waits.is_(None))
 
 
-def _due(topic: Any) -> Select[Any]:
-    """Due jobs of a topic, the one that has waited longest first."""
-    since = _JOB.run_at >= bindparam("since", type_=_JOB.run_at.type)
-    due = select(_JOB.seq, _JOB.key).where(_is_free(), _JOB.topic == topic, _JOB.run_at <= _NOW, since)
+def _due(topic: Any, since: str = "since") -> Select[Any]:
+    """Due jobs of a topic, the one that has waited longest first; `since` names a parameter."""
+    is_due = and_(_JOB.run_at <= _NOW, _JOB.run_at >= bindparam(since, type_=_JOB.run_at.type))
+    due = select(_JOB.seq, _JOB.key).where(_is_free(), _JOB.topic == topic, is_due)
     return due.order_by(_JOB.run_at, _JOB.seq)
 
 
@@ -274,24 +278,17 @@ def _admitting(*which: ColumnElement[bool]) -> Any:
     return update(_JOBS).where(_JOB.waits == _KEY, *which).values(waits=None, run_at=due).returning(_JOB.seq)
 
 
-def _topics() -> Select[Any]:
-    first = select(func.min(_JOB.topic).label("topic")).where(_is_free()).cte("topics", recursive=True)
-    after = select(func.min(_JOB.topic)).where(_is_free(), _JOB.topic > first.c.topic).correlate(first)
-    found = first.union_all(select(after.scalar_subquery()).select_from(first).where(first.c.topic.is_not(None)))
-    return select(found.c.topic).where(found.c.topic.is_not(None))
-
-
 @cache
 def _due_of(topics: tuple[str, ...]) -> CompoundSelect[Any]:
-    asked = (select(literal(topic, _JOB.topic.type)).where(_due(topic).order_by(None).exists()) for topic in topics)
-    return union_all(*asked)
+    dues = [_due(topic, f"since_{number}").order_by(None).exists() for number, topic in enumerate(topics)]
+    named = [select(literal(topic, _JOB.topic.type)) for topic in topics]
+    return union_all(*(topic.where(due) for topic, due in zip(named, dues, strict=True)))
 
 
-_TOPICS = _topics()
+_TOPICS = each(_JOB.topic, _is_free())
 _TAKE = _taking(_due(bindparam("of")).limit(bindparam("limit")))
-_DUE_ALONE = (
-    select(_JOB.seq, _JOB.key).where(_JOB.status == _PENDING, _JOB.waits == _ALONE, _JOB.run_at <= _NOW).limit(1)
-)
+_IS_ALONE = and_(_JOB.status == _PENDING, _JOB.waits == _ALONE, _JOB.run_at <= _NOW)
+_DUE_ALONE = select(_JOB.seq, _JOB.key).where(_IS_ALONE, ~_is_blocked(_JOB.key, _JOB.seq)).limit(1)
 _TAKE_ALONE = _taking(_DUE_ALONE.order_by(_JOB.run_at, _JOB.seq))
 _SET_APART = _setting_apart()
 _FIRST = select(func.min(_JOB.seq)).where(_JOB.waits == _KEY).group_by(_JOB.key)
@@ -299,7 +296,7 @@ _SOME_WAIT = select(_OTHER.seq).where(_OTHER.waits == _KEY).exists()  # most oft
 _LET_IN = _admitting(_SOME_WAIT, _JOB.seq.in_(_FIRST.where(is_one_of(_JOB.key, "keys"))))
 _LET_IN_FORGOTTEN = _admitting(_JOB.seq.in_(_FIRST), ~_is_blocked(_JOB.key, _JOB.seq))
 _RUNNING = and_(_JOB.status == _PROCESSING, _JOB.key >= "")  # as the index of the running ones has them
-_EXPIRED = select(*_SHOWN).where(_RUNNING, _JOB.lease_until < _NOW).with_for_update(skip_locked=True)
+_EXPIRED = select(*_SHOWN, _JOB.error).where(_RUNNING, _JOB.lease_until < _NOW).with_for_update(skip_locked=True)
 _RENEW = (
     update(_JOBS)
     .where(is_one_of(_JOB.seq, "held"), _JOB.worker == bindparam("by"), _JOB.status == _PROCESSING)

@@ -16,7 +16,7 @@ from flowops.actions import execution, leases
 from flowops.actions.leases import Claimed
 from flowops.domain import events, jobs
 from flowops.storage import tables
-from flowops.storage.types import is_one_of
+from flowops.storage.types import each, is_one_of
 from flowops.storage.unit import Unit
 
 _FINISHED_JOB = cast(Table, tables.FinishedJob.__table__).c
@@ -25,6 +25,7 @@ _HOLD = select(tables.Job.seq).where(leases.IS_HELD).with_for_update(of=tables.J
 _LEFT = select(_FINISHED_JOB.id).where(
     is_one_of(_FINISHED_JOB.id, "ids"), _FINISHED_JOB.claim_token == bindparam("token")
 )
+_FINISHED_TOPICS = each(_FINISHED_JOB.topic)
 _IS_IT = tables.Job.seq == bindparam("it")
 _FINISHED = (jobs.Status.DONE, jobs.Status.DISCARDED)
 AT_ONCE = 1000  # dead jobs that are retried, or finished ones that are pruned, in one unit
@@ -110,11 +111,12 @@ def discard(unit: Unit, job_id: str, reason: str) -> None:
 def prune(unit: Unit, before: datetime) -> int:
     """Forget jobs that were finished before then, with their tries; how many, and no more than AT_ONCE.
 
-    Their numbers are kept, for totals may not fall.
+    Their numbers are kept, for totals may not fall. Those go too whose topic nobody knows any more.
     """
     unit.lock("prune")
     row, attempt = tables.FinishedJob, tables.JobAttempt
-    old = row.topic.in_(jobs.JOBS), row.status.in_(_FINISHED), row.finished_at < before  # as the index has it
+    topics = unit.execute(_FINISHED_TOPICS).scalars().all()
+    old = row.topic.in_(topics), row.status.in_(_FINISHED), row.finished_at < before  # as the index has it
     found = unit.session.execute(select(row.id, row.topic, row.status).where(*old).limit(AT_ONCE)).all()
     tries = delete(attempt).where(attempt.job_id.in_([id for id, _, _ in found]))
     pruned = [tuple(ended) for ended in unit.session.execute(tries.returning(attempt.topic, attempt.outcome))]

@@ -32,6 +32,14 @@ from flowops.storage.hints import Hints
 WAIT = 10  # seconds a writer waits for another before it gives up
 # A plan made for the parameters there are: one for any would be wrong for an outbox that was empty a moment ago.
 _PLANS = "-c plan_cache_mode=force_custom_plan"
+# Or a server that went away without a word would hold whoever talks to it for minutes; seconds, but for the last.
+_ENDING = {
+    "connect_timeout": WAIT,
+    "keepalives_idle": WAIT,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 3 * WAIT * 1000,
+}
 Clock = Callable[[], datetime]
 _CLOCK = select(func.clock_timestamp())
 
@@ -59,7 +67,9 @@ class Database:
         connect_args: dict[str, Any] = (
             {"timeout": WAIT, "check_same_thread": False}
             if self.is_sqlite
-            else {"options": f"{parsed.query.get('options', '')} -c lock_timeout={WAIT}s {_PLANS}"}
+            else _ENDING
+            | dict(parsed.query)
+            | {"options": f"{parsed.query.get('options', '')} -c lock_timeout={WAIT}s {_PLANS}"}
         )
         self.engine: Engine = create_engine(
             parsed.difference_update_query(["synchronous"]),

@@ -38,16 +38,17 @@ class Hints:
         self._teller: threading.Thread | None = None
 
     def give(self, topics: Collection[str]) -> None:
-        """There may be jobs of these topics."""
+        """There may be jobs of these topics; never raises, for what they come from is committed."""
         for wake in tuple(self._wakes):
             wake(topics)
         if not self._is_sqlite:
             self._untold.update(topics)
             self._given.set()
-            with self._mutex:
+            with self._mutex, suppress(RuntimeError):  # there can be no more threads now
                 if self._teller is None and not self._closing.is_set():
-                    self._teller = threading.Thread(target=self._tell, name="hints", daemon=True)
-                    self._teller.start()
+                    teller = threading.Thread(target=self._tell, name="hints", daemon=True)
+                    teller.start()
+                    self._teller = teller
 
     @contextmanager
     def heard_by(self, wake: Wake) -> Iterator[None]:
@@ -67,12 +68,12 @@ class Hints:
             thread.join(LISTEN * 5)
 
     def close(self) -> None:
-        """Give no more of them."""
-        self._closing.set()
-        self._given.set()
+        """Give no more of them; a teller that a lost database holds is left behind."""
         with self._mutex:
-            if self._teller is not None:
-                self._teller.join()
+            self._closing.set()
+            self._given.set()
+        if self._teller is not None:
+            self._teller.join(LISTEN * 5)
 
     def _tell(self) -> None:
         """Tell the other processes, once for all the hints that were given meanwhile."""

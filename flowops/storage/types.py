@@ -15,6 +15,7 @@ from sqlalchemy import (
     Dialect,
     Enum,
     Float,
+    Select,
     String,
     Text,
     TypeDecorator,
@@ -82,6 +83,14 @@ class Json(TypeDecorator[Any]):
 def enum(members: type[StrEnum]) -> Enum:
     """A column of the enum's values, as text, so that a new member needs no migration."""
     return Enum(members, native_enum=False, length=40, values_callable=lambda e: [m.value for m in e])
+
+
+def each(column: ColumnElement[Any], *where: ColumnElement[bool]) -> Select[Any]:
+    """The different values of a column that begins an index, each found by it however many rows have it."""
+    first = select(func.min(column).label("value")).where(*where).cte("each", recursive=True)
+    after = select(func.min(column)).where(*where, column > first.c.value).correlate(first).scalar_subquery()
+    found = first.union_all(select(after).select_from(first).where(first.c.value.is_not(None)))
+    return select(found.c.value).where(found.c.value.is_not(None))
 
 
 class is_one_of(FunctionElement[bool]):  # noqa: N801 - reads as the SQL function it is

@@ -28,9 +28,9 @@ class Lane:
         self._threads, self._limit = threads, limit
         self._perform, self._wake = perform, wake
         self._todo: SimpleQueue[Claimed | None] = SimpleQueue()
+        self._hands: set[threading.Thread] = set()
         self._running: dict[threading.Thread, tuple[Claimed, float]] = {}
         self._stuck: set[threading.Thread] = set()
-        self._started = 0
         self._low = 0  # when so many are left, more are to be claimed
         self._pace: float | None = None  # seconds a job takes, as far as is known
 
@@ -42,29 +42,40 @@ class Lane:
             return 0
         if self._pace is None:
             return self._threads
-        now = time.monotonic()
-        longest = max((now - since for _, since in tuple(self._running.values())), default=0.0)
+        longest = max(self._ages(), default=0.0)
         return max(self._threads, min(MOST, int(self._threads * AHEAD / max(self._pace, longest, 1e-9))))
 
     @property
     def room(self) -> int:
-        """How many jobs are worth claiming now: none, or so many that the claim is worth it."""
+        """How many jobs are worth claiming now: of those that are claimed ahead so many that the claim is worth it."""
         capacity = self.capacity
-        room = capacity - self._todo.qsize() - len(self._running)
-        return room if room * 2 >= capacity else 0
+        room = max(0, capacity - self._todo.qsize() - len(self._running))
+        return room if capacity <= self._threads or room * 2 >= capacity else 0
 
     def add(self, jobs: Iterable[Claimed]) -> None:
         """Run these as soon as a thread is free."""
         for job in jobs:
             self._todo.put(job)
-            if self._started < self._threads:
-                self._start()
         self._low = self._todo.qsize() // 2
+        self.staff()
+
+    def staff(self) -> None:
+        """Have threads for what waits. When the system gives none, the next call tries again."""
+        with suppress(RuntimeError):
+            for _ in range(min(self._threads - len(self._hands), self._todo.qsize())):
+                # Daemons: a job that outlasts the grace must not keep the process from ending.
+                hand = threading.Thread(target=self._labour, name=self.topic, daemon=True)
+                hand.start()
+                self._hands.add(hand)
 
     def surplus(self) -> list[Claimed]:
         """Jobs that were claimed ahead when they seemed shorter than they are now, and are better done by others."""
         waiting = self._todo.qsize()
-        return self._withdraw(waiting - 2 * self.capacity) if waiting else []
+        if not waiting:
+            return []
+        ages = self._ages()
+        is_held_up = len(ages) >= self._threads and min(ages) > AHEAD
+        return self._withdraw(waiting if is_held_up else waiting - 2 * self.capacity)
 
     def overdue(self) -> list[Claimed]:
         """Jobs that run longer than they may; no thread can be ended, so each is left alone and another one begins."""
@@ -73,14 +84,15 @@ class Lane:
             # Whoever takes the entry out, the thread or we, has the last word on the job.
             if now - since > self._limit and self._running.pop(thread, None) is not None:
                 late.append(job)
+                self._hands.discard(thread)
                 self._stuck.add(thread)
-                self._start()
+        self.staff()
         return late
 
     def close(self) -> list[Claimed]:
         """Begin no other job; those that were not begun."""
         unstarted = self._withdraw(self._todo.qsize())
-        for _ in range(self._started):
+        for _ in self._hands:
             self._todo.put(None)
         return unstarted
 
@@ -92,10 +104,10 @@ class Lane:
                     taken.append(job)
         return taken
 
-    def _start(self) -> None:
-        self._started += 1
-        # Daemons: a job that outlasts the grace must not keep the process from ending.
-        threading.Thread(target=self._labour, name=f"{self.topic}-{self._started}", daemon=True).start()
+    def _ages(self) -> list[float]:
+        """How many seconds the jobs run that do."""
+        now = time.monotonic()
+        return [now - since for _, since in tuple(self._running.values())]
 
     def _labour(self) -> None:
         me = threading.current_thread()

@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -22,9 +21,6 @@ from flowops.domain import access
 from flowops.workers import handlers
 from flowops.workers import outbox as work
 from flowops.workers.lanes import Lane
-
-if TYPE_CHECKING:
-    from flowops.storage.unit import Unit
 
 log = structlog.get_logger()
 
@@ -81,11 +77,11 @@ class _Worker:
         for topic in handlers.TABLE:
             self._lane(topic)
         self._suspected_at: float | None = None  # since when there is a job that is to run alone
-        self._is_alone = False
-        lease = app.settings.outbox_lease.total_seconds()
-        self._beat = _Chore(lease / 3, self._show_life)
-        self._look_round = _Chore(min(LONGEST_UNRECOVERED, lease / 4), self._recover)
-        self._chores = (self._beat, self._look_round, _Chore(PURGE_EVERY, self._purge))
+        self._alone_since: float | None = None  # since when one does
+        self._gone = threading.Event()  # nobody waits for this process any more
+        self._lease = app.settings.outbox_lease
+        self._beat = _Chore(min(LONGEST_UNRECOVERED, self._lease.total_seconds() / 4), self._look_round)
+        self._cleaning = _Chore(PURGE_EVERY, self._purge)
 
     def run(self) -> None:
         log.info("worker started", worker=self._name, topics=sorted(self._lanes))
@@ -95,6 +91,7 @@ class _Worker:
                 pause = POLL if survives(self._deliver) else min(pause * 2, LONGEST_PAUSE, self._beat.every)
                 self._wait(pause)
         self._finish()
+        self._gone.set()
         log.info("worker stopped", worker=self._name, unfinished=len(self._held))
 
     def _lane(self, topic: str) -> Lane:
@@ -106,23 +103,31 @@ class _Worker:
         return self._lanes[topic]
 
     def _deliver(self) -> None:
-        for chore in self._chores:
-            self._do(chore)
+        self._do(self._beat)
+        self._do(self._cleaning)
         for lane in self._lanes.values():
             self._relieve(lane)
-        lanes = self._look()
-        is_alone = self._suspected_at is not None and not (lanes or self._held)
+        # A suspect that has waited for two leases waits for one more until what runs has ended, and nothing new begins.
+        waited = self._leases_since(self._suspected_at)
+        lanes = [] if self._is_alone() or waited > 2 else self._look()
+        is_alone = self._suspected_at is not None and (waited > 3 or not (lanes or self._held))
         if lanes or self._done or is_alone:
             self._exchange(lanes, is_alone)
 
+    def _leases_since(self, moment: float | None) -> float:
+        return 0.0 if moment is None else (time.monotonic() - moment) / self._lease.total_seconds()
+
+    def _is_alone(self) -> bool:
+        """Does a suspect run with nothing new beside it? One that did for a lease has killed nobody, and may go on."""
+        if self._alone_since is None:
+            return False
+        if self._held and self._leases_since(self._alone_since) < 1:
+            return True
+        self._alone_since, self._beat.due = None, 0.0  # it may not have been the only one
+        return False
+
     def _look(self) -> list[Lane]:
         """The lanes with room for jobs that are due."""
-        if self._is_alone:
-            if self._held:
-                return []
-            self._is_alone, self._look_round.due = False, 0.0  # it may not have been the only one
-        if self._suspected_at is not None and time.monotonic() - self._suspected_at > 2 * self._lease.total_seconds():
-            return []  # nothing new until what runs has ended, and then the suspect
         while self._hinted:
             if lane := self._lanes.get(self._hinted.pop()):
                 lane.has_more = True
@@ -135,9 +140,11 @@ class _Worker:
         """Find out which lanes have something to claim; those without room must look when they have some."""
         unknown = {topic: lane for topic, lane in self._lanes.items() if not lane.has_more}
         with self._app.view() as view:
-            due = leases.topics_due(view, unknown, min((lane.since for lane in unknown.values()), default=leases.EVER))
-        for topic in due:
-            unknown[topic].has_more = True
+            due = leases.topics_due(view, {topic: lane.since for topic, lane in unknown.items()})
+        for topic, lane in unknown.items():
+            lane.has_more = topic in due
+            if not lane.has_more:
+                lane.since = view.now - MARGIN
 
     def _exchange(self, lanes: Iterable[Lane], is_alone: bool = False) -> None:
         """Finish what was done and claim what is next, or the one job that is to run alone, in one transaction."""
@@ -155,11 +162,9 @@ class _Worker:
             killpoints.reach("claim.uncommitted")
         killpoints.reach("claim.committed")
         if is_alone:
-            self._is_alone, self._suspected_at = bool(claimed), None
+            self._alone_since, self._suspected_at = time.monotonic() if claimed else None, None
         for lane in rooms:
-            lane.has_more = bool(claimed[lane])  # only a claim of nothing has set apart what is in the way
-            if not lane.has_more:
-                lane.since = unit.now - MARGIN
+            lane.has_more = bool(claimed[lane])
         for job, _ in done:
             killpoints.reach("batch.committed")
             self._done.popleft()
@@ -183,27 +188,19 @@ class _Worker:
         if surplus and not survives(partial(self._give_back, surplus)):
             lane.add(surplus)
 
-    @property
-    def _lease(self) -> timedelta:
-        return self._app.settings.outbox_lease
-
     def _do(self, chore: _Chore) -> None:
         """Do it when it is time; one that goes wrong keeps nothing else from being done."""
         if time.monotonic() >= chore.due:
             chore.due = time.monotonic() + chore.every
             survives(chore.do)
 
-    def _show_life(self) -> None:
-        with self._app.unit(access.SYSTEM) as unit:
-            self._renew(unit)
+    def _look_round(self) -> None:
+        """Show life, and after that take lost jobs back: what we hold is not lost, though an outage was long.
 
-    def _renew(self, unit: "Unit") -> None:
-        leases.beat(unit, self._name, [seq for seq, _ in tuple(self._held)], self._lease)
-
-    def _recover(self) -> None:
-        """Take lost jobs back, and look thoroughly: for old jobs, topics that nobody handles, and suspects."""
+        And look thoroughly: for old jobs, topics that nobody handles, and suspects.
+        """
+        self._show_life()
         with self._app.unit(access.SYSTEM) as unit:
-            self._renew(unit)  # while the database was away nobody could, and what we hold is not lost
             spent = leases.recover(unit)
             leases.let_in_forgotten(unit)
         for job in spent:
@@ -212,18 +209,23 @@ class _Worker:
             for topic in leases.topics(view):
                 self._lane(topic)
             suspected = leases.is_one_to_run_alone(view)
-        for lane in self._lanes.values():
-            lane.since = leases.EVER
+            due = leases.topics_due(view, dict.fromkeys(self._lanes, leases.EVER))
+        for topic, lane in self._lanes.items():
+            lane.has_more = lane.has_more or topic in due
+            lane.since = leases.EVER if topic in due else view.now - MARGIN
         self._suspected_at = (self._suspected_at or time.monotonic()) if suspected else None
 
-    def _purge(self) -> None:
+    def _show_life(self) -> None:
         with self._app.unit(access.SYSTEM) as unit:
-            idempotency.purge(unit)
-            before = unit.now - self._app.settings.job_retention
-        pruned = outbox.AT_ONCE
-        while pruned == outbox.AT_ONCE and not self._stop.is_set():
-            with self._app.unit(access.SYSTEM) as unit:
-                pruned = outbox.prune(unit, before)
+            leases.beat(unit, self._name, [seq for seq, _ in tuple(self._held)], self._lease)
+
+    def _purge(self) -> None:
+        """Forget what is old, some of it at a time: meanwhile nothing is delivered."""
+        with self._app.unit(access.SYSTEM) as unit:
+            is_more = idempotency.purge(unit) == idempotency.AT_ONCE
+            is_more |= outbox.prune(unit, unit.now - self._app.settings.job_retention) == outbox.AT_ONCE
+        if is_more:
+            self._cleaning.due = 0.0
 
     def _leave(self) -> None:
         with self._app.unit(access.SYSTEM) as unit:
@@ -244,17 +246,21 @@ class _Worker:
     def _finish(self) -> None:
         """Give back what was not begun, and keep what runs ours until it ends, as long as the grace lasts."""
         deadline = time.monotonic() + self._app.settings.stop_grace.total_seconds()
+        beat = _Chore(self._beat.every, self._show_life)
         unstarted = [job for lane in self._lanes.values() for job in lane.close()]
         survives(partial(self._give_back, unstarted))
         while self._held and (left := deadline - time.monotonic()) > 0:
-            self._do(self._beat)
-            survives(partial(self._exchange, []))
+            self._do(beat)
+            if self._done:
+                survives(partial(self._exchange, []))
             if self._held:
                 self._wait(min(POLL, left))
         survives(self._leave)
 
     def _give_back(self, claimed: Iterable[Claimed]) -> None:
         unstarted = list(claimed)
+        if not unstarted:
+            return
         with self._app.unit(access.SYSTEM) as unit:
             leases.give_back(unit, unstarted)
         for job in unstarted:
@@ -267,16 +273,30 @@ class _Worker:
         """Run a job in a thread of its lane, to whatever end."""
         structlog.contextvars.bind_contextvars(request_id=job.id)
         try:
-            done = work.perform(self._app, job)
+            outcome = work.perform(self._app, job)
+            if isinstance(outcome, work.Done):
+                self._done.append((job, outcome.receipt))
+                return
+            self._insist(partial(work.settle, self._app, job, outcome))
         except errors.Fenced as fenced:
             log.warning("job was given to another worker", topic=job.topic, error=str(fenced))
         except Exception as error:
-            self._fail(job, error)
-        else:
-            if done is not None:
-                self._done.append((job, done.receipt))
-                return
+            survives(partial(self._insist, partial(work.fail, self._app, job, error)))
         self._release(job)
+
+    def _insist(self, tell: Callable[[], object]) -> None:
+        """Tell the database what became of a job that ran, however long it is away."""
+        pause = POLL
+        while True:
+            try:
+                tell()
+            except errors.Unavailable as error:
+                if self._gone.wait(pause):
+                    raise
+                log.warning("the end of a job could not be told yet", error=str(error))
+                pause = min(pause * 2, LONGEST_PAUSE)
+            else:
+                return
 
     def _fail(self, job: Claimed, error: Exception) -> None:
         survives(partial(work.fail, self._app, job, error))

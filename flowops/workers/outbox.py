@@ -32,17 +32,19 @@ class Done(NamedTuple):
 
 
 def run(app: App, row: Claimed) -> None:
-    """Run the job and finish it; raises what `perform` does."""
-    if done := perform(app, row):
-        with app.unit(access.SYSTEM) as unit:
-            outbox.finish(unit, row, done.receipt)
+    """Run the job and finish it; raises what `perform` and `settle` do."""
+    outcome = perform(app, row)
+    if not isinstance(outcome, Done):
+        settle(app, row, outcome)
+        return
+    with app.unit(access.SYSTEM) as unit:
+        outbox.finish(unit, row, outcome.receipt)
 
 
-def perform(app: App, row: Claimed) -> Done | None:
-    """Run the job and finish it in the unit that keeps what it did, so its effect on the database happens once.
+def perform(app: App, row: Claimed) -> "Done | handlers.Settle":
+    """Run the job, and give what is to be kept of it, if anything, for `settle`.
 
-    One that has nothing to keep is left to be finished by the caller. Raises Fenced when the job was given to another
-    worker meanwhile, UnknownTopic, and whatever the handler raises; then nothing was kept.
+    Raises UnknownTopic, and whatever the handler raises: Fenced when the job was given to another worker meanwhile.
     """
     handler = handlers.TABLE.get(row.topic)
     if handler is None:
@@ -57,12 +59,20 @@ def perform(app: App, row: Claimed) -> Done | None:
     killpoints.reach("handler.ended")
     if outcome is None or isinstance(outcome, str):
         return Done(outcome)
-    with app.unit(handler.actor) as unit:
+    return outcome
+
+
+def settle(app: App, row: Claimed, outcome: "handlers.Settle") -> None:
+    """Keep what the job did and finish it in one unit, so its effect on the database happens once.
+
+    Raises Fenced when the job was given to another worker meanwhile, and whatever `outcome` raises; then nothing was
+    kept.
+    """
+    with app.unit(handlers.TABLE[row.topic].actor) as unit:
         outcome(unit)
         outbox.finish(unit, row)  # the fence: the job's row is locked last, after the rows that settling locks
         killpoints.reach("settle.uncommitted")
     killpoints.reach("settle.committed")
-    return None
 
 
 def fail(app: App, row: Claimed, error: Exception) -> None:

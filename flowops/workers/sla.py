@@ -25,17 +25,19 @@ Step = Callable[["Unit", int], int]  # does no more than so many, and says how m
 def run(app: App, stop: threading.Event) -> None:
     """Sweep until `stop` is set; a lost database is waited for. Any number of processes may do so at once."""
     log.info("sweeping started")
-    while not stop.wait(EVERY):
-        full = True
-        while full and not stop.is_set():
-            # Not any() of them as they come, which would leave the others until the first is done.
-            full = True in [_is_full(app, step) for step in steps(app)]
+    pause = EVERY
+    while not stop.wait(pause):
+        counts: list[int | None] = [BATCH]
+        while BATCH in counts and not stop.is_set():
+            counts = [_survive(app, step) for step in steps(app)]
+        is_lost = all(count is None for count in counts)
+        pause = min(pause * 2, loop.LONGEST_PAUSE) if is_lost else EVERY
     log.info("sweeping stopped")
 
 
 def sweep(app: App) -> None:
     """Do everything that is due now, once."""
-    while True in [_batch(app, step) >= BATCH for step in steps(app)]:
+    while BATCH in [_batch(app, step) for step in steps(app)]:
         pass
 
 
@@ -53,15 +55,11 @@ def steps(app: App) -> tuple[Step, ...]:
     )
 
 
-def _is_full(app: App, step: Step) -> bool:
-    """Do one batch, whatever comes of it; is there perhaps more to do?"""
-    done = 0
-
-    def work() -> None:
-        nonlocal done
-        done = _batch(app, step)
-
-    return loop.survives(work) and done >= BATCH
+def _survive(app: App, step: Step) -> int | None:
+    """Do one batch and say how much it was; None when it went wrong, and the others are done all the same."""
+    done: list[int] = []
+    loop.survives(lambda: done.append(_batch(app, step)))
+    return done[0] if done else None
 
 
 def _batch(app: App, step: Step) -> int:

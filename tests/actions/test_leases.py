@@ -91,7 +91,7 @@ def test_a_claim_does_not_look_at_what_became_due_before_it_was_told_to(app: app
 
     def look(at: datetime) -> list[str]:
         with app.unit(access.SYSTEM) as unit:
-            assert leases.topics_due(unit.view, [Ring.topic], at) == [Ring.topic]
+            assert leases.topics_due(unit.view, {Ring.topic: at}) == [Ring.topic]
             return ids(leases.claim(unit, "w1", Ring.topic, 10, LEASE, at))
 
     assert look(since) == new
@@ -106,8 +106,10 @@ def test_the_topics_that_wait_are_found_however_many_jobs_do(app: application.Ap
             unit.enqueue(jobs.CopySignals(handoff_id=str(number)), unit.now + timedelta(minutes=1))
         unit.write()
         assert leases.topics(unit.view) == [Ring.topic, jobs.CopySignals.topic]
-        assert leases.topics_due(unit.view, [jobs.CopySignals.topic, Ring.topic, "mail.send"]) == [Ring.topic]
-        assert leases.topics_due(unit.view, []) == []
+        asked = dict.fromkeys([jobs.CopySignals.topic, Ring.topic, "mail.send"], leases.EVER)
+        assert leases.topics_due(unit.view, asked) == [Ring.topic]
+        assert leases.topics_due(unit.view, asked | {Ring.topic: unit.now + timedelta(seconds=1)}) == []
+        assert leases.topics_due(unit.view, {}) == []
 
 
 def test_jobs_are_finished_together_and_those_of_others_are_named(app: application.App, clock: Clock) -> None:

@@ -285,6 +285,33 @@ def test_a_job_that_was_lost_twice_runs_alone(app: application.App, clock: Clock
         assert not leases.is_one_to_run_alone(unit.view)
 
 
+def test_a_job_that_failed_once_and_was_lost_once_need_not_run_alone(app: application.App, clock: Clock) -> None:
+    [job_id] = enqueue(app, "a")
+    [job] = claim(app)
+    with app.unit(access.SYSTEM) as unit:
+        outbox.retry(unit, job, "the other side was down", unit.now)
+    lose(app, clock, times=1)
+    with app.unit(access.SYSTEM) as unit:
+        assert not leases.is_one_to_run_alone(unit.view)
+    assert ids(claim(app)) == [job_id]
+
+
+def test_a_suspect_that_must_wait_for_another_of_its_key_hides_no_other_suspect(
+    app: application.App, clock: Clock
+) -> None:
+    dead, *_ = enqueue(app, "a")
+    [job] = claim(app)
+    bury(app, job)
+    _, other = enqueue(app, "a", "b")
+    lose(app, clock, times=2)
+    with app.unit(access.SYSTEM) as unit:
+        outbox.retry_dead(unit, dead)
+        unit.write()
+        assert leases.is_one_to_run_alone(unit.view)
+        assert ids(leases.claim_alone(unit, "w1", LEASE)) == [other]
+        assert not leases.is_one_to_run_alone(unit.view)
+
+
 def test_a_job_that_failed_alone_need_not_run_alone_again(app: application.App, clock: Clock) -> None:
     enqueue(app, "a")
     lose(app, clock, times=2)

@@ -1,6 +1,5 @@
 """Mistakes that could be made in the outbox, each planted on purpose, to see that the simulation finds it."""
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -51,18 +50,13 @@ def hold_nothing(patch: pytest.MonkeyPatch) -> None:
 
 
 def acknowledge_first(patch: pytest.MonkeyPatch) -> None:
-    def perform(app: App, row: Claimed) -> work.Done | None:
-        handler = handlers.TABLE[row.topic]
-        outcome = handler.run(app, handler.job.load(json.loads(row.payload)), lambda unit: outbox.hold(unit, row))
-        if outcome is None or isinstance(outcome, str):
-            return work.Done(outcome)
+    def settle(app: App, row: Claimed, outcome: handlers.Settle) -> None:
         with app.unit(access.SYSTEM) as unit:
             outbox.finish(unit, row)
-        with app.unit(handler.actor) as unit:
+        with app.unit(handlers.TABLE[row.topic].actor) as unit:
             outcome(unit)
-        return None
 
-    patch.setattr(work, "perform", perform)
+    patch.setattr(work, "settle", settle)
 
 
 def acknowledge_never(patch: pytest.MonkeyPatch) -> None:

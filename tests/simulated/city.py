@@ -133,7 +133,8 @@ class Worker(Party):
             outbox.finish_all(unit, done)
             leases.give_back(unit, surplus)
             claimed = leases.claim(unit, self.name, Toll.topic, limit, LEASE, self._since) if limit else []
-            self._since = leases.EVER if len(claimed) == limit else unit.now - MARGIN
+            if limit and not claimed and not leases.topics_due(unit.view, {Toll.topic: self._since}):
+                self._since = unit.now - MARGIN
             if not self.held and not claimed and not self.is_stopping:
                 claimed = leases.claim_alone(unit, self.name, LEASE)
                 self._is_alone = bool(claimed)
@@ -157,7 +158,9 @@ class Worker(Party):
                 continue
             job = self._todo.popleft()
             try:
-                done = work.perform(self._app, job)
+                outcome = work.perform(self._app, job)
+                if not isinstance(outcome, work.Done):
+                    work.settle(self._app, job, outcome)
             except errors.Fenced:
                 self._release(job)
             except errors.FlowOpsError as error:
@@ -165,10 +168,10 @@ class Worker(Party):
                     work.fail(self._app, job, error)
                 self._release(job)
             else:
-                if done is None:
-                    self._release(job)
+                if isinstance(outcome, work.Done):
+                    self._done.append((job, outcome.receipt))
                 else:
-                    self._done.append((job, done.receipt))
+                    self._release(job)
 
     def _release(self, job: Claimed) -> None:
         self.held.pop((job.seq, job.claim_token), None)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from flowops.actions.leases import LOST
 from flowops.domain import jobs
 from tests.bells import Toll
 
@@ -33,6 +34,7 @@ class Row(NamedTuple):
     worker: str | None
     lease_until: str | None
     run_at: str
+    error: str | None
 
     @property
     def lives(self) -> bool:
@@ -152,7 +154,7 @@ class Judge:
                     yield "was taken from its holder"
                 if new.claims != old.claims - by.holds(old) and new.claims != old.claims:
                     yield "lost count of its claims"
-                if not by.holds(old) and (new.claims != old.claims or (new.waits == "alone") != (old.claims > 1)):
+                if not by.holds(old) and (new.claims != old.claims or (new.waits == "alone") != (old.error == LOST)):
                     yield "was not taken back as a lost job is"
                 self.claimed[new.id] -= old.claims - new.claims
             case "processing", "dead":

@@ -1,5 +1,6 @@
 """Who waits for jobs hears of new ones, from this process and from others, once they are committed."""
 
+import socket
 import threading
 import time
 from collections.abc import Collection, Iterator
@@ -106,3 +107,24 @@ def test_a_closed_database_gives_no_hints(database: Database) -> None:
     database.hints.close()
     database.hints.give({JOB.topic})
     assert [thread for thread in threading.enumerate() if thread not in before] == []
+
+
+def test_a_hint_that_cannot_be_given_hides_no_commit(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        database.hints.give({JOB.topic})
+    database.hints.give({JOB.topic})
+    database.hints.close()
+
+
+def test_a_server_that_says_nothing_keeps_nobody_from_closing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        database = Database(f"postgresql://127.0.0.1:{silent.getsockname()[1]}/flowops")
+        database.hints.give({JOB.topic})
+        closing = threading.Thread(target=database.hints.close, daemon=True)
+        closing.start()
+        closing.join(5)
+        assert not closing.is_alive()

@@ -4,6 +4,9 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
+
+import pytest
 
 from flowops.actions.leases import Claimed
 from flowops.workers import lanes
@@ -106,7 +109,7 @@ def test_a_lane_full_of_stuck_threads_takes_nothing_new() -> None:
     stuck = lane(work.do, limit=0)
     for number in range(lanes.STUCK * 2):
         stuck.add([job(number)])
-        wait_until(lambda: len(work.begun) == number + 1)  # noqa: B023 - it is looked at within this round
+        wait_until(partial(work.begun.__contains__, number))
         assert [late.seq for late in stuck.overdue()] == [number]
     assert (stuck.capacity, stuck.room) == (0, 0)
     work.may_end.set()
@@ -122,3 +125,44 @@ def test_a_closed_lane_gives_what_it_had_not_begun_and_lets_the_rest_end() -> No
     assert [left.seq for left in closing.close()] == [2, 3, 4]
     work.may_end.set()
     wait_until(lambda: len(work.ended) == 2)
+
+
+def test_every_free_thread_takes_a_long_job() -> None:
+    work = Work()
+    busy = Lane("bell.ring", 4, 60, work.do, lambda: None)
+    for number in range(4):
+        assert busy.room == 4 - number
+        busy.add([job(number)])
+        wait_until(partial(work.begun.__contains__, number))
+    assert busy.room == 0
+    work.may_end.set()
+
+
+def test_behind_threads_that_hang_nothing_is_kept_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work()
+    work.may_end.set()
+    hanging = lane(work.do)
+    hanging.add([job(number) for number in range(20)])  # short ones, so that some are claimed ahead
+    wait_until(lambda: len(work.ended) == 20)
+    work.may_end.clear()
+    hanging.add([job(number) for number in range(20, 25)])
+    wait_until(lambda: len(work.begun) == 22)
+    monkeypatch.setattr(lanes, "AHEAD", 0.0)
+    wait_until(lambda: [job.seq for job in hanging.surplus()] == [22, 23, 24])
+    work.may_end.set()
+
+
+def test_jobs_wait_while_the_system_gives_no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    work = Work()
+    work.may_end.set()
+    waiting = lane(work.do)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        waiting.add([job(1), job(2)])
+        waiting.staff()
+    assert work.begun == []
+    waiting.staff()
+    wait_until(lambda: sorted(work.ended) == [1, 2])

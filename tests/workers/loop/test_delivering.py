@@ -1,18 +1,15 @@
 """The loop delivers what is due, shows that it lives, stops when told to, and outlives a lost database."""
 
-import re
-import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
-from sqlalchemy import Connection, create_engine, event, select
+from sqlalchemy import false, select, update
 
 from flowops import app as application
-from flowops import errors
 from flowops import settings as configuration
 from flowops.actions import leases
 from flowops.domain import access, jobs
@@ -20,88 +17,8 @@ from flowops.queries import outbox as queries
 from flowops.storage import tables
 from flowops.storage.unit import Unit
 from flowops.workers import handlers, loop
-from tests.delivery import Ring, attempts, deliver, enqueue, wait_until, working
-
-THREADS = 2
-
-
-class Bells:
-    """The handler of `bell.ring`: counts, and holds whoever rings until they may go on."""
-
-    def __init__(self) -> None:
-        self.rung: list[str] = []
-        self.go_on = threading.Event()
-        self.go_on.set()
-
-    def ring(self, app: application.App, job: Ring, fence: handlers.Fence) -> None:
-        self.rung.append(job.bell)
-        assert self.go_on.wait(30)
-
-
-@pytest.fixture
-def bells(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bells]:
-    bells = Bells()
-    handler = handlers.Handler(Ring, access.SYSTEM, bells.ring, threads=THREADS)
-    monkeypatch.setitem(handlers.TABLE, Ring.topic, handler)
-    yield bells
-    bells.go_on.set()
-
-
-@pytest.fixture
-def app(database_url: str) -> Iterator[application.App]:
-    """The app on the real clock."""
-    app = application.build(
-        configuration.load(database_url=database_url, secret_key="k" * 32, outbox_lease="1s", stop_grace="1s")
-    )
-    yield app
-    app.close()
-
-
-def statuses(app: application.App, ids: list[str]) -> set[jobs.Status]:
-    with app.view() as view:
-        return {queries.get(view, job_id).job.status for job_id in ids}
-
-
-@contextmanager
-def read_only(app: application.App) -> Iterator[None]:
-    """As after a failover to a server that only reads, or when the file's disk was mounted so."""
-    there = app.database.engine
-    if app.database.is_sqlite:
-        app.database.engine = create_engine(f"sqlite:///file:{there.url.database}?mode=ro&uri=true")
-    else:
-        app.database.engine = create_engine(there.url)
-        event.listen(app.database.engine, "begin", lambda begun: begun.exec_driver_sql("SET TRANSACTION READ ONLY"))
-    try:
-        yield
-    finally:
-        app.database.engine.dispose()
-        app.database.engine = there
-
-
-@contextmanager
-def full(app: application.App) -> Iterator[None]:
-    """As when the disk has no room left for what was finished."""
-    engine, pages = app.database.engine, [1]  # which means no more than there are
-
-    def limit(begun: Connection) -> None:
-        begun.exec_driver_sql(f"PRAGMA max_page_count = {pages[-1]}")
-
-    if app.database.is_sqlite:
-        with closing(sqlite3.connect(str(engine.url.database))) as file:
-            file.execute("VACUUM")  # or there would be free pages
-        event.listen(engine, "begin", limit)
-        yield
-        pages.append(1_000_000)
-    else:
-        refuse = "BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END"
-        with engine.begin() as connection:
-            connection.exec_driver_sql(f"CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $${refuse}$$")
-            connection.exec_driver_sql(
-                "CREATE TRIGGER full_disk BEFORE INSERT ON finished_jobs EXECUTE FUNCTION full_disk()"
-            )
-        yield
-        with engine.begin() as connection:
-            connection.exec_driver_sql("DROP FUNCTION full_disk CASCADE")
+from tests.delivery import Ring, attempts, deliver, enqueue, statuses, wait_until, working
+from tests.workers.loop.conftest import THREADS, Bells
 
 
 def test_what_is_due_is_done(app: application.App, bells: Bells) -> None:
@@ -216,19 +133,49 @@ def test_a_job_that_was_lost_twice_runs_with_nothing_beside_it(app: application.
         wait_until(lambda: statuses(app, others) == {jobs.Status.DONE})
 
 
-def test_what_was_done_is_told_once_the_database_is_back(app: application.App, bells: Bells) -> None:
-    there, nowhere = app.database.engine, create_engine("sqlite:////nowhere/flowops.db")
-    bells.go_on.clear()
-    [job_id] = enqueue(app, Ring(bell="a"))
+def test_a_suspect_delays_nobody_for_longer_than_a_lease(
+    app: application.App, bells: Bells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither while it waits for what runs to end, nor while it runs itself, however long they take."""
+    go_on = threading.Event()
+
+    def signal(app: application.App, job: jobs.CopySignals, fence: handlers.Fence) -> None:
+        assert go_on.wait(60)
+
+    slow = handlers.Handler(jobs.CopySignals, access.SYSTEM, signal)
+    monkeypatch.setitem(handlers.TABLE, jobs.CopySignals.topic, slow)
+    suspects = enqueue(app, jobs.CopySignals(handoff_id="hnd_1"))
+    with app.unit(access.SYSTEM) as unit:
+        unit.session.execute(update(tables.Job).values(waits=jobs.Waits.ALONE))
+    enqueue(app, jobs.CopySignals(handoff_id="hnd_2"))
     with working(app):
-        wait_until(lambda: bells.rung)
-        app.database.engine = nowhere
+        wait_until(lambda: statuses(app, suspects) == {jobs.Status.PROCESSING})
+        for number in range(3):
+            enqueue(app, Ring(bell=f"bell {number}"))
+            wait_until(partial(bells.rung.__contains__, f"bell {number}"))
+            time.sleep(1)
+        go_on.set()
+        wait_until(lambda: statuses(app, suspects) == {jobs.Status.DONE})
+
+
+def test_an_old_job_behind_one_that_somebody_locks_is_found_all_the_same(
+    database_url: str, bells: Bells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing but the usual look, which does not go far back, is there to find it."""
+    monkeypatch.setattr(loop, "LONGEST_UNRECOVERED", 3600)
+    settings = configuration.load(database_url=database_url, secret_key="k" * 32, outbox_lease="1h", stop_grace="1s")
+    app = application.build(settings)
+    bells.go_on.clear()
+    monkeypatch.setattr(leases, "_SET_APART", select(tables.Job.seq).where(false()))  # as when all is locked
+    with app.unit(access.SYSTEM) as unit:
+        old = unit.now - timedelta(minutes=1)
+        first, *_, last = (unit.enqueue(Ring(bell=bell), old) for bell in ("hot", *["hot"] * 5, "cold"))
+    with working(app):
+        wait_until(lambda: statuses(app, [first]) == {jobs.Status.PROCESSING})
+        time.sleep(1)
         bells.go_on.set()
-        time.sleep(0.5)
-        app.database.engine = there
-        wait_until(lambda: statuses(app, [job_id]) == {jobs.Status.DONE})
-    nowhere.dispose()
-    assert (bells.rung, attempts(app, job_id)) == (["a"], ["done"])
+        wait_until(lambda: statuses(app, [last]) == {jobs.Status.DONE})
+    app.close()
 
 
 def test_a_job_longer_than_its_lease_stays_with_its_worker(app: application.App, bells: Bells) -> None:
@@ -294,62 +241,6 @@ def test_a_job_claimed_while_stopping_is_given_back_uncounted(app: application.A
     assert (bells.rung, attempts(app, job_id)) == ([], [])
 
 
-def test_a_lost_database_is_waited_for(app: application.App, bells: Bells) -> None:
-    there, nowhere = app.database.engine, create_engine("sqlite:////nowhere/flowops.db")
-    enqueue(app, Ring(bell="a"))
-    app.database.engine = nowhere
-    with working(app):
-        time.sleep(0.5)
-        app.database.engine = there
-        wait_until(lambda: bells.rung)
-    nowhere.dispose()
-
-
-def test_a_database_that_only_reads_is_waited_for(app: application.App, bells: Bells) -> None:
-    [job_id] = enqueue(app, Ring(bell="a"))
-    with read_only(app), working(app):
-        time.sleep(0.5)
-        assert (bells.rung, statuses(app, [job_id])) == ([], {jobs.Status.PENDING})
-        with pytest.raises(errors.Unavailable, match=r"read-?only"):
-            enqueue(app, Ring(bell="b"))
-    with working(app):
-        wait_until(lambda: statuses(app, [job_id]) == {jobs.Status.DONE})
-    assert bells.rung == ["a"]
-
-
-def test_a_worker_that_missed_its_heartbeats_does_not_take_its_own_jobs_back(
-    app: application.App, bells: Bells, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As after an outage: whatever it does first when the database is there again."""
-    monkeypatch.setattr(loop._Worker, "_show_life", lambda worker: None)
-    bells.go_on.clear()
-    [job_id] = enqueue(app, Ring(bell="a"))
-    with working(app):
-        wait_until(lambda: bells.rung)
-        time.sleep(2)  # two leases
-        bells.go_on.set()
-        wait_until(lambda: statuses(app, [job_id]) == {jobs.Status.DONE})
-    assert attempts(app, job_id) == ["done"]
-
-
-def test_what_was_done_while_the_disk_was_full_is_told_once_when_it_has_room(
-    app: application.App, bells: Bells, capsys: pytest.CaptureFixture[str]
-) -> None:
-    bells.go_on.clear()
-    ids = enqueue(app, *(Ring(bell=f"bell {number}", how="x" * 50_000) for number in range(THREADS)))
-    with working(app):
-        wait_until(lambda: len(bells.rung) == THREADS)
-        with full(app):
-            bells.go_on.set()
-            time.sleep(2)  # two leases
-            assert statuses(app, ids) == {jobs.Status.PROCESSING}
-        wait_until(lambda: statuses(app, ids) == {jobs.Status.DONE})
-        again = enqueue(app, Ring(bell="afterwards"))
-        wait_until(lambda: statuses(app, again) == {jobs.Status.DONE})
-    assert len(bells.rung) == THREADS + 1
-    assert re.search("disk is full|No space left", capsys.readouterr().out)
-
-
 def test_lost_jobs_are_taken_back_without_anyones_help(app: application.App, bells: Bells) -> None:
     [job_id] = enqueue(app, Ring(bell="a"))
     with app.unit(access.SYSTEM) as unit:
@@ -372,14 +263,17 @@ def test_a_chore_that_goes_wrong_keeps_nobody_from_delivering(
         wait_until(lambda: statuses(app, [job_id]) == {jobs.Status.DONE})
 
 
-def test_old_jobs_are_pruned(app: application.App) -> None:
+def test_old_jobs_are_pruned_some_at_a_time_also_of_a_topic_nobody_knows(
+    app: application.App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flowops.actions.outbox.AT_ONCE", 1)
     with app.unit(access.SYSTEM) as unit:
-        for age in (31, 29):
+        for age in (33, 32, 31, 29):
             at = unit.now - timedelta(days=age)
             unit.session.add(
                 tables.FinishedJob(
                     id=f"job_{age}",
-                    topic=jobs.SendMail.topic,
+                    topic="no.longer" if age % 2 else jobs.SendMail.topic,
                     key="",
                     payload={},
                     status=jobs.Status.DONE,
