@@ -292,25 +292,36 @@ def _serving(make: Callable[[str], R], tls: ssl.SSLContext | None = None, host: 
 
 
 class MailServer(MessageHandler):
-    """An SMTP server's inbox. `reply` replaces its answer to a recipient, `after_data` the one to a whole mail, which
-    it otherwise takes and confirms after `delay` seconds.
+    """An SMTP server's inbox. `sender_reply` and `reply` replace its answers to a sender and to a recipient,
+    `after_data` the one to a whole mail, which it otherwise takes and confirms after `delay` seconds.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.url = ""
         self.inbox: list[Message] = []
+        self.raw: list[bytes] = []  # the mail of the same index as it came over the wire
         self.encrypted: list[bool] = []  # was the mail of the same index sent over TLS?
         self.signed_in: list[str] = []  # or tried to
+        self.sender_reply: str | None = None
         self.reply: str | None = None
         self.after_data: str | None = None
         self.delay = 0.0
         self.hangs_up = False  # instead of answering the goodbye
+        self.is_lost = False  # with the mail taken and not confirmed
 
     def handle_message(self, message: Message) -> None:
         self.inbox.append(message)
 
-    async def handle_RCPT(  # noqa: N802  # aiosmtpd finds its hooks by these names
+    async def handle_MAIL(  # noqa: N802  # aiosmtpd finds its hooks by these names
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        if self.sender_reply:
+            return self.sender_reply
+        envelope.mail_from = address
+        return "250 OK"
+
+    async def handle_RCPT(  # noqa: N802  # as above
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
         if self.reply:
@@ -322,7 +333,10 @@ class MailServer(MessageHandler):
         await asyncio.sleep(self.delay)
         if self.after_data is None:
             self.encrypted.append(session.ssl is not None)
+            self.raw.append(envelope.content)
             await super().handle_DATA(server, session, envelope)
+        if self.is_lost:
+            server.transport.abort()
         return self.after_data or "250 OK"
 
     async def handle_QUIT(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # as above
@@ -368,6 +382,24 @@ def mail_server(
         yield mails
     finally:
         controller.stop()
+
+
+@contextmanager
+def rude_server(behave: Callable[[socket.socket], None]) -> Iterator[int]:
+    """The port of a server that does this with each connection, and then ends it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection, suppress(OSError):
+                        behave(connection)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)  # wakes who waits for a connection
 
 
 @contextmanager

@@ -1,19 +1,19 @@
 """Mail reaches one person, says what was written, and a repeat can be recognised."""
 
 import email.header
+import email.policy
 import email.utils
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from datetime import timedelta
-from email.message import Message
+from email.message import EmailMessage, Message
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flowops import errors
@@ -41,6 +41,40 @@ NO_ADDRESSES = [
 ]
 
 
+# What a title may hold that a reader of mail could take for something else than text.
+ENCODED = "=?utf-8?q?Sign_in_again=0D=0AReply-To:_evil@evil.example=0D=0A=0D=0AOpen_https://evil.example?="
+NASTY = st.lists(
+    st.one_of(
+        st.text(),
+        st.text(st.characters(codec="ascii")),
+        st.sampled_from(
+            [ENCODED, "=?utf-8?b?DQpCY2M6IGV2ZUBldmlsLmV4YW1wbGU=?=", "=?utf-8?q?a?=", "=?iso-8859-1?q?=E4?="]
+        ),
+        st.sampled_from(["=?", "?=", "?q?", "=", "?", "=0D=0A", "\r\n", "\r\nBcc: eve@evil.example", " ", "\t", "\0"]),
+        st.sampled_from(["word " * 40, "x" * 200, "ü" * 100, "🎉" * 30, '"', "<eve@evil.example>", ",", ";", "\\"]),
+    ),
+    max_size=6,
+).map("".join)
+
+
+@pytest.fixture
+def named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine is known as hooks.example.com, too."""
+    look_up = socket.getaddrinfo
+
+    def known(host: str | None, *more: Any, **options: Any) -> Any:
+        return look_up("127.0.0.1" if host == "hooks.example.com" else host, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", known)
+
+
+@pytest.fixture(scope="module")
+def postbox() -> Iterator[MailServer]:
+    """A mail server for many examples of one test."""
+    with servers.mail_server() as running:
+        yield running
+
+
 @pytest.fixture
 def mail_server() -> Iterator[MailServer]:
     with servers.mail_server() as running:
@@ -58,8 +92,17 @@ def smtp(server: MailServer, query: str = "", sender: str = "FlowOps Süd <suppo
     return SmtpMail(server.url + query, sender, timeout=5)
 
 
+@pytest.fixture(scope="module")
+def sender(postbox: MailServer) -> SmtpMail:
+    return smtp(postbox)
+
+
+def decoded(message: Message, header: str) -> str:
+    return str(email.header.make_header(email.header.decode_header(message[header])))
+
+
 def subject(message: Message) -> str:
-    return str(email.header.make_header(email.header.decode_header(message["Subject"])))
+    return decoded(message, "Subject")
 
 
 def body(message: Message) -> str:
@@ -96,6 +139,62 @@ def test_a_subject_cannot_begin_another_header(mail_server: MailServer) -> None:
     assert subject(message) == "Hello Bcc: eve@example.com X-A: 1 X-B: 2 X-C: 3"
 
 
+def arrived(server: MailServer) -> EmailMessage:
+    """The mail that came last, as whoever reads the bytes of it understands it."""
+    read = email.message_from_bytes(server.raw[-1], _class=EmailMessage, policy=email.policy.default)
+    assert isinstance(read, EmailMessage)
+    assert read.defects == []
+    return read
+
+
+HEADERS = ["From", "To", "Subject", "Date", "Message-ID", "Content-Type", "Content-Transfer-Encoding", "MIME-Version"]
+
+
+def test_an_encoded_word_in_a_subject_stays_the_text_that_was_written(mail_server: MailServer) -> None:
+    smtp(mail_server).send("ada@example.com", ENCODED, "Hello", "eff_1")
+    read = arrived(mail_server)
+    assert sorted(read.keys()) == sorted(HEADERS)
+    assert read["Subject"] == ENCODED
+    assert read.get_content() == "Hello\r\n"
+
+
+@given(NASTY)
+@example(ENCODED)
+@example(f"H-1 is late: {ENCODED}")
+def test_any_subject_is_read_as_it_was_written_and_changes_nothing_else(
+    postbox: MailServer, sender: SmtpMail, written: str
+) -> None:
+    sender.send("ada@example.com", written, "Grüße\n", "eff_1")
+    read = arrived(postbox)
+    assert sorted(read.keys()) == sorted(HEADERS)
+    assert (read["Subject"], read["To"]) == (" ".join(written.split()), "ada@example.com")
+    [author] = read["From"].addresses
+    assert (author.display_name, author.addr_spec) == ("FlowOps Süd", "support@example.org")
+    assert read.get_content() == "Grüße\r\n"
+
+
+@settings(max_examples=25)
+@given(NASTY.map(lambda text: " ".join(text.split())).filter(bool))
+@example(ENCODED)
+@example("FlowOps, Inc.")
+def test_any_name_of_a_sender_is_read_as_it_was_set(postbox: MailServer, name: str) -> None:
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    smtp(postbox, sender=f'"{quoted}" <support@example.org>').send("ada@example.com", "Hello", "Hello", "eff_1")
+    read = arrived(postbox)
+    assert sorted(read.keys()) == sorted(HEADERS)
+    assert [author.addr_spec for author in read["From"].addresses] == ["support@example.org"]
+    # Of a name that takes several encoded words Python 3.11 shows the spaces between them, against RFC 2047, 6.2.
+    assert " ".join(decoded(postbox.inbox[-1], "From").split()) == f"{name} <support@example.org>"
+
+
+@pytest.mark.parametrize(
+    "address", ["x=?utf-8?q?y?=@example.com", f"{'long.' * 12}x@example.com", '"a  b"@example.com']
+)
+def test_an_address_is_written_as_it_was_given(mail_server: MailServer, address: str) -> None:
+    smtp(mail_server).send(address, "Hello", "Hello", "eff_1")
+    assert arrived(mail_server)["To"] == address
+
+
 @pytest.mark.parametrize("address", NO_ADDRESSES)
 def test_what_is_not_one_address_is_refused_before_anything_is_sent(mail_server: MailServer, address: str) -> None:
     with pytest.raises(errors.Refused):
@@ -130,6 +229,29 @@ def test_a_permanent_no_is_refused_and_a_transient_one_is_tried_again(mail_serve
     assert (later.value.facts["sent"], later.value.facts["reason"]) == (False, "the server answered 451")
 
 
+@pytest.mark.parametrize("code", [450, 530, 550, 553])
+def test_a_no_to_our_own_address_is_for_an_administrator_to_mend(mail_server: MailServer, code: int) -> None:
+    mail_server.sender_reply = f"{code} Not you"
+    with pytest.raises(errors.Unavailable) as trouble:
+        smtp(mail_server).send("ada@example.com", "Hello", "Hello", "eff_1")
+    assert (trouble.value.facts["sent"], trouble.value.facts["reason"]) == (False, f"the server answered {code}")
+
+
+@pytest.mark.parametrize("stage", ["reply", "after_data"])
+def test_a_sign_in_that_is_asked_for_late_is_for_an_administrator_to_mend(mail_server: MailServer, stage: str) -> None:
+    setattr(mail_server, stage, "530 5.7.0 Authentication required")
+    with pytest.raises(errors.Unavailable) as trouble:
+        smtp(mail_server).send("ada@example.com", "Hello", "Hello", "eff_1")
+    assert (trouble.value.facts["sent"], trouble.value.facts["reason"]) == (False, "the server answered 530")
+
+
+def test_a_server_that_is_lost_with_the_mail_may_have_it(mail_server: MailServer) -> None:
+    mail_server.is_lost = True
+    with pytest.raises(errors.Unavailable) as silence:
+        smtp(mail_server).send("ada@example.com", "Hello", "Hello", "eff_1")
+    assert silence.value.facts["sent"] is True
+
+
 def test_a_server_that_falls_silent_may_have_the_mail(mail_server: MailServer) -> None:
     mail_server.delay = 1
     with pytest.raises(errors.Unavailable) as silence:
@@ -153,24 +275,6 @@ def test_a_server_out_of_reach_has_nothing() -> None:
         with pytest.raises(errors.Unavailable) as silence:
             silent.send("ada@example.com", "Hello", "Hello", "eff_1")
     assert silence.value.facts["sent"] is False
-
-
-@contextmanager
-def rude_server(behave: Callable[[socket.socket], None]) -> Iterator[int]:
-    """The port of a server that does this with each connection, and then ends it."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            with suppress(OSError):
-                while True:
-                    connection, _ = listener.accept()
-                    with connection, suppress(OSError):
-                        behave(connection)
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield listener.getsockname()[1]
-        with suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)  # wakes who waits for a connection
 
 
 def dripping(connection: socket.socket) -> None:
@@ -203,7 +307,7 @@ RUDE: dict[str, Callable[[socket.socket], None]] = {
 def test_a_server_that_does_not_speak_as_agreed_has_nothing(
     scheme: str, behave: Callable[[socket.socket], None]
 ) -> None:
-    with rude_server(behave) as port:
+    with servers.rude_server(behave) as port:
         rude = SmtpMail(f"{scheme}://127.0.0.1:{port}", "support@example.org", timeout=0.2)
         began = time.monotonic()
         with pytest.raises(errors.Unavailable) as trouble:
@@ -268,12 +372,68 @@ def test_required_encryption_that_is_not_offered_gets_no_mail(mail_server: MailS
     assert mail_server.inbox == []
 
 
-@pytest.mark.parametrize(
-    "url", ["", "smtp://", "http://mail.example.com", "smtp://h:port", "smtp://[::1", "smtp://h:0"]
-)
+def test_off_this_machine_a_password_is_not_sent_in_the_clear(named: None) -> None:
+    with servers.mail_server(login=("flow", "s3cret")) as server:
+        address = server.url.replace("127.0.0.1", "flow:s3cret@hooks.example.com")
+        with pytest.raises(errors.Unavailable, match="encryption") as refused:
+            SmtpMail(address, "support@example.org").send("ada@example.com", "Hello", "Hello", "eff_1")
+        assert refused.value.facts["sent"] is False
+        assert (server.signed_in, server.inbox) == ([], [])
+
+
+def test_off_this_machine_a_password_is_sent_over_tls(
+    named: None, tls: ssl.SSLContext, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    with servers.mail_server(login=("flow", "s3cret"), starttls=tls) as server:
+        address = server.url.replace("127.0.0.1", "flow:s3cret@hooks.example.com")
+        SmtpMail(address, "support@example.org").send("ada@example.com", "Hello", "Hello", "eff_1")
+        assert (len(server.inbox), server.encrypted, server.signed_in) == (1, [True], ["flow"])
+
+
+def test_off_this_machine_mail_without_a_password_needs_no_encryption(named: None, mail_server: MailServer) -> None:
+    address = mail_server.url.replace("127.0.0.1", "hooks.example.com")
+    SmtpMail(address, "support@example.org").send("ada@example.com", "Hello", "Hello", "eff_1")
+    assert mail_server.encrypted == [False]
+
+
+NO_SERVERS = [
+    "",
+    "smtp://",
+    "http://mail.example.com",
+    "smtp://h:port",
+    "smtp://[::1",
+    "smtp://h:0",
+    "smtp://h:587/starttls=required",
+    "smtp://h?starttls=require",
+    "smtp://h?starttls=REQUIRED",
+    "smtp://h?tls=required",
+    "smtp://h?starttls=required&starttls=no",
+    "smtp://h#starttls=required",
+    "smtp://u:12#s3cret@h",
+    "smtp://u:12?s3cret@h",
+    "smtp://u:12/s3cret@h",
+    "smtp://u:s3cr%C3%A9t@h",
+    "smtp://ü:s3cret@h",
+]
+
+
+@pytest.mark.parametrize("url", NO_SERVERS)
 def test_an_address_that_is_no_mail_server_stops_the_start(url: str) -> None:
-    with pytest.raises(errors.WrongSetting, match="FLOWOPS_SMTP_URL"):
+    with pytest.raises(errors.WrongSetting, match=r"^FLOWOPS_SMTP_URL is wrong: .+\.$") as wrong:
         SmtpMail(url, "support@example.org")
+    assert "s3cr" not in str(wrong.value)
+
+
+@pytest.mark.parametrize("url", ["smtp://h", "smtp://h/", "smtps://u:p%23@h:465/?starttls=required"])
+def test_an_address_that_is_one_does_not(url: str) -> None:
+    assert SmtpMail(url, "support@example.org")
+
+
+def test_a_line_break_in_the_senders_name_begins_nothing(mail_server: MailServer) -> None:
+    smtp(mail_server, sender='"Flow\nBcc: Ops" <support@example.org>').send("ada@example.com", "Hi", "Hi", "eff_1")
+    read = arrived(mail_server)
+    assert (sorted(read.keys()), read["From"].addresses[0].display_name) == (sorted(HEADERS), "Flow Bcc: Ops")
 
 
 @pytest.mark.parametrize("sender", ["", "support", "Support <>"])
