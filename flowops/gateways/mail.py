@@ -18,7 +18,7 @@ from typing import Protocol, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from flowops import errors, settings
-from flowops.gateways import receipts
+from flowops.gateways import names, receipts
 from flowops.gateways.receipts import Receipt
 from flowops.gateways.sandbox import SandboxStore
 
@@ -116,7 +116,7 @@ class SandboxMail:
 class _Session(smtplib.SMTP):
     """A conversation with an SMTP server that is cut off after `longest` seconds, however lively it is.
 
-    `timeout` seconds bound each word of it, and a server could say one letter at a time.
+    `timeout` seconds bound looking up its name and each word of it, and a server could say one letter at a time.
     """
 
     def __init__(self, host: str, port: int, timeout: float, longest: float, tls: ssl.SSLContext | None) -> None:
@@ -125,7 +125,7 @@ class _Session(smtplib.SMTP):
         super().__init__(host, port, timeout=timeout)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        opened = socket.create_connection((host, port), timeout)
+        opened = _connect(host, port, timeout)
         handle = self._cut.enter_context(opened.dup())  # TLS takes the first one over
         timer = threading.Timer(self._longest, _shut, [handle])
         timer.daemon = True
@@ -142,6 +142,17 @@ class _Session(smtplib.SMTP):
         """End it, whatever state it is in."""
         self._cut.close()
         super().close()
+
+
+def _connect(host: str, port: int, timeout: float) -> socket.socket:
+    """A connection to the first address of a host that takes one."""
+    trouble: OSError = OSError("the host has no address")
+    for address in names.aside(lambda: names.look_up(host)).result(timeout):
+        try:
+            return socket.create_connection((address, port), timeout)
+        except OSError as refused:
+            trouble = refused
+    raise trouble
 
 
 def _shut(handle: socket.socket) -> None:

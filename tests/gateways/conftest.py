@@ -1,9 +1,12 @@
 """The demo world, reached directly and over HTTP, and a certificate that nobody trusts unasked."""
 
+import socket
 import ssl
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,3 +37,21 @@ def tls(certificate: tuple[Path, Path]) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(*certificate)
     return context
+
+
+@pytest.fixture
+def slow_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """A resolver that takes three seconds for a name below example.com, and the names it has done with."""
+    look_up, done, stopping = socket.getaddrinfo, list[str](), threading.Event()
+
+    def slow(host: Any, *more: Any, **options: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        if name.endswith("example.com"):
+            stopping.wait(3)
+            done.append(name)
+            name = "127.0.0.1"
+        return look_up(name, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    yield done
+    stopping.set()

@@ -1,6 +1,7 @@
 """What a call over HTTP makes of servers that fail, lie, or never end."""
 
 import json
+import socket
 import ssl
 import time
 from collections.abc import Iterator
@@ -125,6 +126,26 @@ def test_the_timeout_bounds_the_whole_call(provider: Provider, fault: Fault) -> 
     with pytest.raises(errors.Unavailable, match=r"longer than 0\.3 s"):
         HttpAccounts(provider.url, timeout=0.3).account("cust_123")
     assert time.monotonic() - began < 3  # dripped to the end it would take minutes
+
+
+def test_nobody_waits_for_a_slow_resolver_beyond_the_timeout(provider: Provider, slow_names: list[str]) -> None:
+    url = provider.url.replace("127.0.0.1", "accounts.example.com")
+    with pytest.raises(errors.Unavailable, match=r"longer than 0\.3 s"):
+        HttpAccounts(url, timeout=0.3).account("cust_123")
+    assert slow_names == []  # and the call is over
+    assert HttpAccounts(url, timeout=60).account("cust_123")
+    assert "accounts.example.com" in slow_names
+
+
+def test_a_name_nobody_knows_is_unavailable_and_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(host: bytes, *_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    for host in ("accounts.example.com", f"{'x' * 70}.example.com"):
+        with pytest.raises(errors.Unavailable, match="no connection") as nowhere:
+            HttpAccounts(f"http://{host}").account("cust_123")
+        assert nowhere.value.facts["sent"] is False
 
 
 def test_a_port_where_nobody_listens_is_unavailable_and_nothing_was_sent() -> None:

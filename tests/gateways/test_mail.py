@@ -161,6 +161,7 @@ def test_an_encoded_word_in_a_subject_stays_the_text_that_was_written(mail_serve
 @given(NASTY)
 @example(ENCODED)
 @example(f"H-1 is late: {ENCODED}")
+@example("=?utf-8?q?=0D=0AX:_1?=")
 def test_any_subject_is_read_as_it_was_written_and_changes_nothing_else(
     postbox: MailServer, sender: SmtpMail, written: str
 ) -> None:
@@ -300,6 +301,37 @@ RUDE: dict[str, Callable[[socket.socket], None]] = {
     "a letter at a time": dripping,
     "a letter at a time after a greeting": greeting_and_dripping,
 }
+
+
+def test_nobody_waits_for_a_slow_resolver_beyond_the_timeout(mail_server: MailServer, slow_names: list[str]) -> None:
+    address = mail_server.url.replace("127.0.0.1", "mail.example.com")
+    with pytest.raises(errors.Unavailable, match="too long") as silence:
+        SmtpMail(address, "support@example.org", timeout=0.3).send("ada@example.com", "Hello", "Hello", "eff_1")
+    assert silence.value.facts["sent"] is False
+    assert slow_names == []  # and the call is over
+    SmtpMail(address, "support@example.org", timeout=60).send("ada@example.com", "Hello", "Hello", "eff_1")
+    assert len(mail_server.inbox) == 1
+
+
+def test_the_next_address_of_a_server_is_asked_when_the_first_does_not_answer(
+    mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_up = socket.getaddrinfo
+
+    def two(host: str | None, *more: Any, **options: Any) -> Any:
+        hosts = ["127.0.0.9", "127.0.0.1"] if host == "mail.example.com" else [host]
+        return [found for one in hosts for found in look_up(one, *more, **options)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", two)
+    address = mail_server.url.replace("127.0.0.1", "mail.example.com")
+    SmtpMail(address, "support@example.org").send("ada@example.com", "Hello", "Hello", "eff_1")
+    assert len(mail_server.inbox) == 1
+
+
+def test_a_host_that_can_be_no_name_is_out_of_reach() -> None:
+    nowhere = SmtpMail(f"smtp://{'x' * 70}.example.com", "support@example.org")
+    with pytest.raises(errors.Unavailable, match="connection"):
+        nowhere.send("ada@example.com", "Hello", "Hello", "eff_1")
 
 
 @pytest.mark.parametrize("behave", RUDE.values(), ids=RUDE)
