@@ -106,7 +106,7 @@ class Api:
             raise self._unavailable("no connection", sent=False) from None
         except (TimeoutError, httpx.TimeoutException):
             raise self._unavailable(f"it took longer than {self._timeout:g} s") from None
-        except httpx.TransportError:
+        except (httpx.TransportError, ssl.SSLError):  # of TLS that breaks after the handshake httpx makes nothing
             raise self._unavailable("the connection broke") from None
 
     def _judge(self, response: httpx.Response) -> None:
@@ -163,6 +163,6 @@ def retry_after(headers: httpx.Headers) -> int | None:
             seconds = int(asked)
         else:
             seconds = int((parsedate_to_datetime(asked) - parsedate_to_datetime(headers["Date"])).total_seconds())
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None
     return min(max(seconds, 0), LONGEST_WAIT)

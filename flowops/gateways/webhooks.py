@@ -110,7 +110,7 @@ class Webhooks:
                         refused = "no connection, or to nobody who can prove to be that host"
         except (TimeoutError, httpx.TimeoutException):
             raise _unavailable(f"it took longer than {self._timeout:g} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL):
+        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError):  # of TLS that breaks later httpx makes nothing
             raise _unavailable("the connection broke, or it did not speak HTTP") from None
         raise _unavailable(refused)
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flowops import errors
 from flowops.gateways import http
@@ -18,6 +20,7 @@ from tests.servers import Fault, Provider
 
 SECRET = "s3cret-token"
 ADA = {"id": "cust_123", "email": "ada@example.com", "name": "Ada", "plan": "pro", "status": "active"}
+DATE = "Sun, 22 Nov 2026 12:00:00 GMT"
 MONEY = {"amount": 4900, "currency": "EUR"}
 
 
@@ -162,6 +165,12 @@ def test_a_certificate_nobody_trusts_gets_no_request(tls: ssl.SSLContext) -> Non
         assert receiver.requests == []
 
 
+def test_tls_that_breaks_after_the_handshake_is_unavailable_and_may_have_brought_the_request(broken_tls: str) -> None:
+    with pytest.raises(errors.Unavailable, match="the connection broke") as trouble:
+        HttpAccounts(broken_tls).account("cust_123")
+    assert trouble.value.facts["sent"] is True
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 410])
 def test_another_no_is_refused_for_good(accounts: HttpAccounts, provider: Provider, status: int) -> None:
     provider.fault = servers.answering(status)
@@ -238,12 +247,32 @@ def test_a_token_with_a_line_break_stops_the_start() -> None:
         ({"Retry-After": "Sun, 22 Nov 2026 11:00:00 GMT", "Date": "Sun, 22 Nov 2026 12:00:00 GMT"}, 0),
         ({"Retry-After": "Sun, 22 Nov 2026 12:01:00 GMT", "Date": "Sun, 22 Nov 2026 12:00:00 -0000"}, None),
         ({"Retry-After": "Sun, 22 Nov 2026 12:01:00 GMT"}, None),
+        ({"Retry-After": "Thu, 01 Jan 2026 00:00:00 +99999999999999999999", "Date": DATE}, None),
+        ({"Retry-After": DATE, "Date": "Thu, 01 Jan 2026 00:00:00 +99999999999999999999"}, None),
         ({}, None),
     ],
 )
 def test_retry_after_is_read_or_ignored(headers: dict[str, str], seconds: int | None) -> None:
     encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
     assert http.retry_after(httpx.Headers(encoded)) == seconds
+
+
+NUMBERS = st.one_of(st.integers().map(str), st.from_regex(r"[+-]?[0-9]{1,25}", fullmatch=True))
+DATES = st.tuples(
+    st.sampled_from(["Sun, ", "Thu,", "", "x "]),
+    NUMBERS,
+    st.sampled_from([" Nov ", "-Jan-", " feb ", " x "]),
+    NUMBERS,
+    st.sampled_from([" 12:00:00 ", " 24:61:61 ", " 12.00 ", " ", " 99999999999999999999:0:0 "]),
+    st.one_of(NUMBERS, st.sampled_from(["GMT", "-0000", "+9999", "EST", ""])),
+).map("".join)
+
+
+@given(st.one_of(DATES, st.text(), NUMBERS), st.one_of(DATES, st.text(), st.just(DATE)))
+def test_no_text_in_retry_after_or_date_is_more_than_ignored(retry_after: str, date: str) -> None:
+    headers = httpx.Headers([(b"Retry-After", retry_after.encode()), (b"Date", date.encode())])
+    seconds = http.retry_after(headers)
+    assert seconds is None or 0 <= seconds <= 86_400
 
 
 @pytest.fixture(autouse=True)
