@@ -7,12 +7,13 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests import conftest, servers
+from tests import conftest, mailing, servers
 
 
 @pytest.fixture
@@ -73,19 +74,32 @@ def broken_tls(
         yield f"https://127.0.0.1:{port}"
 
 
-@pytest.fixture
-def slow_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """A resolver that takes three seconds for a name below example.com, and the names it has done with."""
-    look_up, done, stopping = socket.getaddrinfo, list[str](), threading.Event()
+@dataclass
+class SlowNames:
+    """A resolver that has no answer for a name below example.com before it is `free`, or for half a minute."""
 
-    def slow(host: Any, *more: Any, **options: Any) -> Any:
+    free: threading.Event = field(default_factory=threading.Event)
+    found: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def slow_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowNames]:
+    look_up, slow = socket.getaddrinfo, SlowNames()
+
+    def wait(host: Any, *more: Any, **options: Any) -> Any:
         name = host.decode() if isinstance(host, bytes) else host
         if name.endswith("example.com"):
-            stopping.wait(3)
-            done.append(name)
+            slow.free.wait(30)
+            slow.found.append(name)
             name = "127.0.0.1"
         return look_up(name, *more, **options)
 
-    monkeypatch.setattr(socket, "getaddrinfo", slow)
-    yield done
-    stopping.set()
+    monkeypatch.setattr(socket, "getaddrinfo", wait)
+    yield slow
+    slow.free.set()
+
+
+@pytest.fixture
+def mail_server() -> Iterator[mailing.MailServer]:
+    with mailing.mail_server() as running:
+        yield running

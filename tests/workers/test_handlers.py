@@ -20,7 +20,7 @@ from flowops.domain.effects import Status
 from flowops.queries import artifacts, effects
 from flowops.storage import tables
 from flowops.workers import handlers, sla
-from tests import cases, delivery, make, servers, verbs, world
+from tests import cases, delivery, mailing, make, servers, verbs, world
 from tests.conftest import Clock
 
 
@@ -241,14 +241,14 @@ def test_a_reply_goes_to_the_address_of_the_account(app: application.App, clock:
 
 
 @pytest.fixture
-def mails() -> Iterator[servers.MailServer]:
-    with servers.mail_server() as running:
+def mails() -> Iterator[mailing.MailServer]:
+    with mailing.mail_server() as running:
         yield running
 
 
 @pytest.fixture
 def posting(
-    settings: configuration.Settings, clock: Clock, provider: servers.Provider, mails: servers.MailServer
+    settings: configuration.Settings, clock: Clock, provider: servers.Provider, mails: mailing.MailServer
 ) -> Iterator[application.App]:
     """The app with accounts and billing behind HTTP, and mail behind SMTP."""
     urls = {"accounts_url": provider.url, "billing_url": provider.url, "smtp_url": SecretStr(mails.url)}
@@ -258,7 +258,7 @@ def posting(
 
 
 def test_a_reply_that_is_refused_at_once_was_not_sent(
-    posting: application.App, mails: servers.MailServer, clock: Clock
+    posting: application.App, mails: mailing.MailServer, clock: Clock
 ) -> None:
     effect_id = reply(posting, clock)
     mails.reply = "550 5.1.1 No such user"
@@ -268,7 +268,7 @@ def test_a_reply_that_is_refused_at_once_was_not_sent(
 
 
 def test_a_reply_that_is_refused_after_a_try_without_an_answer_may_have_been_sent(
-    posting: application.App, mails: servers.MailServer, clock: Clock
+    posting: application.App, mails: mailing.MailServer, clock: Clock
 ) -> None:
     effect_id = reply(posting, clock)
     mails.is_lost = True
@@ -288,7 +288,7 @@ def test_a_reply_that_is_refused_after_a_try_without_an_answer_may_have_been_sen
 
 
 def test_a_reply_waits_while_the_mail_server_does_not_know_us(
-    posting: application.App, mails: servers.MailServer, clock: Clock
+    posting: application.App, mails: mailing.MailServer, clock: Clock
 ) -> None:
     effect_id = reply(posting, clock)
     mails.sender_reply = "530 5.7.0 Authentication required"
@@ -318,7 +318,7 @@ def test_a_broken_promise_reaches_the_supervisors_mailbox(app: application.App, 
 
 def test_a_mail_is_tried_again_under_the_same_key(settings: configuration.Settings, clock: Clock) -> None:
     mail = jobs.SendMail(recipient="sue@example.com", mail_subject="H-1", body="It is late.", idempotency_key="mail_1")
-    with servers.mail_server() as mails:
+    with mailing.mail_server() as mails:
         for url in (f"smtp://127.0.0.1:{servers.closed_port()}", mails.url):
             app = application.build(settings.model_copy(update={"smtp_url": SecretStr(url)}), clock)
             if url != mails.url:
