@@ -1,6 +1,5 @@
-"""The other side of the gateways, for real: an HTTP provider and an SMTP server on loopback, with switchable faults."""
+"""The other side of the gateways, for real: HTTP servers on loopback with switchable faults, and strangers."""
 
-import asyncio
 import atexit
 import json
 import socket
@@ -11,15 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote
-
-from aiosmtpd.controller import Controller
-from aiosmtpd.handlers import Message as MessageHandler
-from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 from flowops import errors
 from flowops.domain.money import Money
@@ -291,83 +285,22 @@ def _serving(make: Callable[[str], R], tls: ssl.SSLContext | None = None, host: 
         server.server_close()
 
 
-class MailServer(MessageHandler):
-    """An SMTP server's inbox. `reply` replaces its answer to a recipient, `after_data` the one to a whole mail, which
-    it otherwise takes and confirms after `delay` seconds.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.url = ""
-        self.inbox: list[Message] = []
-        self.encrypted: list[bool] = []  # was the mail of the same index sent over TLS?
-        self.signed_in: list[str] = []  # or tried to
-        self.reply: str | None = None
-        self.after_data: str | None = None
-        self.delay = 0.0
-        self.hangs_up = False  # instead of answering the goodbye
-
-    def handle_message(self, message: Message) -> None:
-        self.inbox.append(message)
-
-    async def handle_RCPT(  # noqa: N802  # aiosmtpd finds its hooks by these names
-        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
-    ) -> str:
-        if self.reply:
-            return self.reply
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # as above
-        await asyncio.sleep(self.delay)
-        if self.after_data is None:
-            self.encrypted.append(session.ssl is not None)
-            await super().handle_DATA(server, session, envelope)
-        return self.after_data or "250 OK"
-
-    async def handle_QUIT(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # as above
-        if self.hangs_up:
-            server.transport.abort()
-        return "221 Bye"
-
-
-class _OnFreePort(Controller):
-    def _trigger_server(self) -> None:
-        assert isinstance(self.server, asyncio.Server)
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()  # type: ignore[no-untyped-call]  # aiosmtpd has no types here
-
-
 @contextmanager
-def mail_server(
-    login: tuple[str, str] | None = None,
-    starttls: ssl.SSLContext | None = None,
-    tls: ssl.SSLContext | None = None,
-    login_needs_tls: bool = False,
-) -> Iterator[MailServer]:
-    """An SMTP server for as long as the block lasts; a `login` is the only one that works."""
+def rude_server(behave: Callable[[socket.socket], None]) -> Iterator[int]:
+    """The port of a server that does this with each connection, and then ends it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
 
-    def check(server: SMTP, session: Any, envelope: Any, mechanism: str, given: Any) -> AuthResult:
-        wanted = login and LoginPassword(*(word.encode() for word in login))
-        mails.signed_in.append(given.login.decode())
-        return AuthResult(success=given == wanted, handled=False)
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection, suppress(OSError):
+                        behave(connection)
 
-    mails = MailServer()
-    controller = _OnFreePort(
-        mails,
-        hostname="127.0.0.1",
-        port=0,
-        ssl_context=tls,
-        tls_context=starttls,
-        auth_require_tls=login_needs_tls,
-        authenticator=check,
-    )
-    controller.start()
-    mails.url = f"{'smtps' if tls else 'smtp'}://127.0.0.1:{controller.port}"
-    try:
-        yield mails
-    finally:
-        controller.stop()
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)  # wakes who waits for a connection
 
 
 @contextmanager

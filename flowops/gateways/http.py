@@ -1,6 +1,6 @@
 """One HTTP API that is asked for JSON: what is sent, how long it may take, and what each kind of answer means.
 
-It follows no redirect, takes nothing from the environment, and repeats neither bodies nor tokens in its errors.
+It follows no redirect, uses no proxy of the environment, and repeats neither bodies nor tokens in its errors.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from flowops import errors
+from flowops.gateways import names
 
 LARGEST = 1 << 20  # bytes of an answer we are ready to read
 LONGEST_ID = 200
@@ -26,8 +27,7 @@ Model = TypeVar("Model", bound=BaseModel)
 class Api:
     """An API below `url`, called `name` in errors; `token` is its bearer token, if it wants one.
 
-    `timeout` seconds bound a whole call, connecting and the last byte included; only looking up the host's name has
-    the resolver's own limit. An answer means:
+    `timeout` seconds bound a whole call, from looking up the host's name to the last byte. An answer means:
 
     - 2xx with JSON of the agreed shape: the value; any other 2xx, and a redirect: `errors.BadAnswer`
     - 408, 429, 5xx, no connection, no answer in time: `errors.Unavailable`, with the facts `sent` (the other side may
@@ -77,8 +77,8 @@ class Api:
         headers: dict[str, str] | None = None,
     ) -> Model:
         url = "/".join([self._url, *(quote(part, safe="") for part in path)])
-        # An event loop of its own gives the whole call one deadline: httpx's timeouts start anew with every byte.
-        answer = asyncio.run(self._exchange(method, url, body, self._headers | (headers or {})))
+        # The whole call has one deadline: httpx's timeouts start anew with every byte.
+        answer = names.run(self._exchange(method, url, body, self._headers | (headers or {})))
         if rb"\u0000" in answer:
             raise errors.BadAnswer(what=self._name, reason="it contains NUL, which no database keeps as text")
         try:
@@ -106,7 +106,7 @@ class Api:
             raise self._unavailable("no connection", sent=False) from None
         except (TimeoutError, httpx.TimeoutException):
             raise self._unavailable(f"it took longer than {self._timeout:g} s") from None
-        except httpx.TransportError:
+        except (httpx.TransportError, ssl.SSLError):  # of TLS that breaks after the handshake httpx makes nothing
             raise self._unavailable("the connection broke") from None
 
     def _judge(self, response: httpx.Response) -> None:
@@ -163,6 +163,6 @@ def retry_after(headers: httpx.Headers) -> int | None:
             seconds = int(asked)
         else:
             seconds = int((parsedate_to_datetime(asked) - parsedate_to_datetime(headers["Date"])).total_seconds())
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None
     return min(max(seconds, 0), LONGEST_WAIT)

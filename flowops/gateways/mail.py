@@ -5,31 +5,43 @@ import email.errors
 import email.policy
 import email.utils
 import hashlib
+import re
 import smtplib
 import socket
 import ssl
 import threading
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
-from typing import Protocol
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from email.policy import Policy
+from typing import Protocol, Self
+from urllib.parse import SplitResult, unquote, urlsplit
 
-from flowops import errors
-from flowops.gateways import receipts
+from flowops import errors, settings
+from flowops.gateways import names, receipts
 from flowops.gateways.receipts import Receipt
 from flowops.gateways.sandbox import SandboxStore
 
+STARTTLS = "starttls=required"
+NO_SIGN_IN = 530  # the answer to any word before a sign-in or an encryption the server insists on (RFC 4954, RFC 3207)
+LONGEST_LINE = 78  # characters of a header's line (RFC 5322, 2.1.1)
 WORDS = 6  # how many times as long as one exchange all of a conversation may take
+
+# What every reader of mail takes as it stands: in a text, and in a name before an address (RFC 5322, 3.2.5).
+_TEXT = re.compile(r"((?!=\?)[ -~])*")
+_NAME = re.compile(r"[A-Za-z0-9 -]*")
 
 
 class Mail(Protocol):
     """Whoever delivers mail."""
 
     def send(self, to: str, subject: str, body: str, key: str) -> Receipt:
-        """Hand over a plain-text mail to the one address `to`; line breaks in the subject become spaces.
+        """Hand over a plain-text mail to the one address `to`, with a subject that arrives as the text it is.
+
+        Only line breaks in it become spaces. What is spelled like an encoded word (RFC 2047) is shown as it is spelled.
 
         A repeat with the same `key` is recognisable as one. Raises `errors.Refused` (nobody can be reached there) or
-        `errors.Unavailable`, with the facts `sent` (False: it was not accepted) and `retry_after` (None).
+        `errors.Unavailable`, with the facts `sent` (False: it was not accepted this time) and `retry_after` (None).
         """
         ...
 
@@ -50,12 +62,45 @@ def parse_address(text: str) -> Address:
 
 
 def in_one_line(subject: str) -> str:
-    """A subject that cannot begin another header.
+    """Text without line breaks; those that are spelled as an encoded word are text here, and `as_words` keeps them so.
 
     >>> in_one_line("Your refund\\r\\nBcc: everybody@example.com")
     'Your refund Bcc: everybody@example.com'
     """
     return " ".join(subject.split())
+
+
+def as_words(header: str, text: str, plain: re.Pattern[str] = _TEXT) -> str:
+    """One line of text as a header holds it, so that a reader sees this text: encoded words (RFC 2047) if not `plain`.
+
+    Not only what is not ASCII needs them. A reader decodes whatever is spelled like an encoded word, and a line break
+    may hide there, with a header of somebody else behind it.
+
+    >>> as_words("Subject", "Your refund"), as_words("Subject", "=?utf-8?q?=0D=0A?=")
+    ('Your refund', '=?utf-8?b?PT91dGYtOD9xPz0wRD0wQT89?=')
+    """
+    if plain.fullmatch(text) and len(f"{header}: {text}") <= LONGEST_LINE:
+        return text
+    return Header(text, "utf-8", LONGEST_LINE, header).encode(linesep="\r\n")
+
+
+class _Verbatim(str):
+    """The value of a header as it goes over the wire.
+
+    A plain string is first parsed by the email package, which decodes encoded words, and written as what came of that.
+    It leaves a value alone that knows its own `name`.
+    """
+
+    name: str
+
+    def __new__(cls, name: str, value: str) -> Self:
+        self = super().__new__(cls, value)
+        self.name = name
+        return self
+
+    def fold(self, *, policy: Policy) -> str:
+        """The whole header; its value has line breaks already where it needs them."""
+        return f"{self.name}: {self}{policy.linesep}"
 
 
 class SandboxMail:
@@ -71,7 +116,7 @@ class SandboxMail:
 class _Session(smtplib.SMTP):
     """A conversation with an SMTP server that is cut off after `longest` seconds, however lively it is.
 
-    `timeout` seconds bound each word of it, and a server could say one letter at a time.
+    `timeout` seconds bound looking up its name and each word of it, and a server could say one letter at a time.
     """
 
     def __init__(self, host: str, port: int, timeout: float, longest: float, tls: ssl.SSLContext | None) -> None:
@@ -80,7 +125,7 @@ class _Session(smtplib.SMTP):
         super().__init__(host, port, timeout=timeout)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        opened = socket.create_connection((host, port), timeout)
+        opened = _connect(host, port, timeout)
         handle = self._cut.enter_context(opened.dup())  # TLS takes the first one over
         timer = threading.Timer(self._longest, _shut, [handle])
         timer.daemon = True
@@ -99,6 +144,17 @@ class _Session(smtplib.SMTP):
         super().close()
 
 
+def _connect(host: str, port: int, timeout: float) -> socket.socket:
+    """A connection to the first address of a host that takes one."""
+    trouble: OSError = OSError("the host has no address")
+    for address in names.aside(lambda: names.look_up(host)).result(timeout):
+        try:
+            return socket.create_connection((address, port), timeout)
+        except OSError as refused:
+            trouble = refused
+    raise trouble
+
+
 def _shut(handle: socket.socket) -> None:
     with contextlib.suppress(OSError):  # it has ended in this moment
         handle.shutdown(socket.SHUT_RDWR)
@@ -107,9 +163,10 @@ def _shut(handle: socket.socket) -> None:
 class SmtpMail:
     """An SMTP server: `smtp://user:password@host:587?starttls=required`, or `smtps://` for TLS from the first byte.
 
-    Without `starttls=required` the mail is encrypted when the server offers it. Certificates are always checked,
-    against what the host trusts. `sender` is the From address, with or without a name; `timeout` seconds bound each
-    exchange with the server, and six times as many all of them together.
+    Without `starttls=required` the mail is encrypted when the server offers it, and a password is sent to no other
+    machine unless it does. Certificates are always checked, against what the host trusts. `sender` is the From address,
+    with or without a name; `timeout` seconds bound each exchange with the server, and six times as many all of them
+    together.
 
     Raises `errors.WrongSetting` for an address or a sender that no mail could be sent with.
     """
@@ -119,10 +176,11 @@ class SmtpMail:
         self._host, self._is_tls = server.hostname or "", server.scheme == "smtps"
         self._port = server.port or (smtplib.SMTP_SSL_PORT if self._is_tls else smtplib.SMTP_PORT)
         self._user, self._password = unquote(server.username or ""), unquote(server.password or "")
-        self._must_encrypt = parse_qs(server.query).get("starttls") == ["required"]
+        is_away = not settings.is_loopback(self._host)
+        self._must_encrypt = server.query == STARTTLS or (bool(self._user) and is_away)
         name, address = email.utils.parseaddr(sender)
         try:
-            self._sender = Address(name, addr_spec=parse_address(address).addr_spec)
+            self._sender = Address(in_one_line(name), addr_spec=parse_address(address).addr_spec)
         except errors.Refused:
             reason = "FLOWOPS_MAIL_FROM is wrong: it must be an e-mail address, with or without a name before it."
             raise errors.WrongSetting(reason=reason) from None
@@ -130,7 +188,8 @@ class SmtpMail:
         self._tls = ssl.create_default_context()
 
     def send(self, to: str, subject: str, body: str, key: str) -> Receipt:
-        message = self._compose(parse_address(to), in_one_line(subject), body, key)
+        recipient = parse_address(to)
+        message = self._compose(recipient, in_one_line(subject), body, key)
         try:
             session = self._open()
         except (OSError, smtplib.SMTPException) as fault:
@@ -138,10 +197,13 @@ class SmtpMail:
             raise _unavailable(fault, sent=False) from None
         with contextlib.closing(session):
             try:
-                session.send_message(message)
+                session.send_message(message, self._sender.addr_spec, [recipient.addr_spec])
             except smtplib.SMTPRecipientsRefused as refusal:
                 [(code, _)] = refusal.recipients.values()
                 raise _judged(code) from None
+            except smtplib.SMTPSenderRefused as refusal:
+                # That is about us and not about this mail, so it too is for an administrator to mend.
+                raise _unavailable(refusal, sent=False) from None
             except smtplib.SMTPResponseException as refusal:
                 raise _judged(refusal.smtp_code) from None
             except smtplib.SMTPNotSupportedError:
@@ -177,9 +239,9 @@ class SmtpMail:
 
     def _compose(self, to: Address, subject: str, body: str, key: str) -> EmailMessage:
         message = EmailMessage(policy=email.policy.SMTP)
-        message["From"] = self._sender
-        message["To"] = to
-        message["Subject"] = subject
+        written = {"From": _mailbox(self._sender), "To": to.addr_spec, "Subject": as_words("Subject", subject)}
+        for name, value in written.items():
+            message[name] = _Verbatim(name, value)
         message["Date"] = email.utils.formatdate(usegmt=True)
         # Made from the key alone, so that mail systems and people can tell a repeat from a second mail.
         message["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()}@{self._sender.domain}>"
@@ -187,21 +249,37 @@ class SmtpMail:
         return message
 
 
+def _mailbox(address: Address) -> str:
+    """The value of `From`: an address and, before it, its name, if it has one."""
+    if not address.display_name:
+        return address.addr_spec
+    return f"{as_words('From', address.display_name, _NAME)}\r\n <{address.addr_spec}>"
+
+
 def _parse_server(url: str) -> SplitResult:
     try:
         server = urlsplit(url)
-        if server.scheme in {"smtp", "smtps"} and server.hostname and server.port != 0:
+        names_a_server = server.scheme in {"smtp", "smtps"} and server.hostname and server.port != 0
+        # What stands behind it may be a requirement that would not be met, or all of a password from its # on.
+        says_no_more = server.path in {"", "/"} and server.query in {"", STARTTLS} and not server.fragment
+        sign_in = unquote(f"{server.username or ''}{server.password or ''}")
+        if names_a_server and says_no_more and sign_in.isascii():
             return server
     except ValueError:  # brackets that do not match, a port that is no number
         pass
     # The address may hold a password, so it is not repeated.
-    raise errors.WrongSetting(reason="FLOWOPS_SMTP_URL is wrong: it reads like smtp://user:password@host:587.")
+    form = f"smtp://user:password@host:587, with nothing behind it but ?{STARTTLS}"
+    signs = "user and password are ASCII, with %2F %3F %23 %40 for / ? # @ in them"
+    raise errors.WrongSetting(reason=f"FLOWOPS_SMTP_URL is wrong: it reads like {form}; {signs}.")
 
 
 def _judged(code: int) -> errors.FlowOpsError:
-    """RFC 5321, 4.2.1: 5yz is a permanent no, 4yz a transient one; after either the mail was not accepted."""
+    """RFC 5321, 4.2.1: 5yz is a permanent no, 4yz a transient one; after either the mail was not accepted.
+
+    One that misses our sign-in says nothing about the mail, and lasts until an administrator mends it.
+    """
     reason = f"the server answered {code}"
-    if code >= 500:
+    if code >= 500 and code != NO_SIGN_IN:
         return errors.Refused(what="mail", reason=reason)
     return errors.Unavailable(what="mail", reason=reason, sent=False, retry_after=None)
 

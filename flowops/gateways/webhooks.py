@@ -1,23 +1,20 @@
 """Posts a signed event to an address that somebody else chose, and to no host but those it may reach."""
 
 import asyncio
-import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cached_property
 from http import HTTPStatus
 from ipaddress import ip_address
-from queue import Empty, SimpleQueue
 
 import httpx
 from standardwebhooks import Webhook
 
 from flowops import errors
 from flowops.domain import addresses
-from flowops.gateways import http
+from flowops.gateways import http, names
 
 MOST_TRIED = 4  # addresses of one host
 
@@ -25,26 +22,20 @@ MOST_TRIED = 4  # addresses of one host
 Resolver = Callable[[str], Sequence[str]]
 
 
-def look_up(host: str) -> Sequence[str]:
-    """Every address the system knows for a name."""
-    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
-
-
 class Webhooks:
     """Other people's endpoints, which are not trusted with anything.
 
     The name of a host is looked up once and every answer judged; the connection goes to an address that was judged,
-    under the name that was given. Nothing is taken from the environment, no redirect is followed, and of the answer
-    the status alone is read. `timeout` seconds bound the whole call, the look-up included. `allowed` are the networks
-    that may be reached although they are not public.
+    under the name that was given. No proxy of the environment is used, no redirect is followed, and of the answer the
+    status alone is read. `timeout` seconds bound the whole call, the look-up included. `allowed` are the networks that
+    may be reached although they are not public.
     """
 
     def __init__(
         self,
         allowed: Sequence[addresses.Network] = (),
         timeout: float = 5,
-        resolver: Resolver = look_up,
+        resolver: Resolver = names.look_up,
         trusted: ssl.SSLContext | None = None,
     ) -> None:
         self._allowed = allowed
@@ -81,22 +72,15 @@ class Webhooks:
         return asyncio.run(self._post(target, found[:MOST_TRIED], headers, body, ends - time.monotonic()))
 
     def _find(self, target: addresses.Target) -> list[addresses.Address]:
-        """The addresses of a host. A resolver has a limit of its own, so it is waited for and then left alone."""
+        """The addresses of a host, as long as the call may take to find them."""
         if target.literal is not None:
             return [target.literal]
-        answer: SimpleQueue[Sequence[str]] = SimpleQueue()
-
-        def ask() -> None:
-            try:
-                answer.put(self._resolver(target.host))
-            except (OSError, UnicodeError):
-                answer.put(())
-
-        threading.Thread(target=ask, daemon=True).start()
         try:
-            found = answer.get(timeout=self._timeout)
-        except Empty:
+            found = names.aside(lambda: self._resolver(target.host)).result(self._timeout)
+        except TimeoutError:
             raise _unavailable(f"looking up its host took longer than {self._timeout:g} s") from None
+        except (OSError, UnicodeError):
+            raise _unavailable("its host was not found") from None
         if not found:
             raise _unavailable("its host was not found")
         return [ip_address(address) for address in found]
@@ -126,7 +110,7 @@ class Webhooks:
                         refused = "no connection, or to nobody who can prove to be that host"
         except (TimeoutError, httpx.TimeoutException):
             raise _unavailable(f"it took longer than {self._timeout:g} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL):
+        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError):  # of TLS that breaks later httpx makes nothing
             raise _unavailable("the connection broke, or it did not speak HTTP") from None
         raise _unavailable(refused)
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from flowops.storage.unit import Unit
 
 # How a provider refuses the refund itself. Any other refusal, a rotated token's for instance, says nothing about what
-# became of an earlier call; the sandbox and mail servers give no HTTP status and mean what they say.
+# became of an earlier call. Two give no HTTP status: the sandbox, which knows the key and means what it says, and a
+# mail server, which would say the same again whatever it did with the mail when it had it before.
 _MEANT = {None, 400, 422}
 
 LIMIT = timedelta(minutes=3)  # every call of a gateway ends long before
@@ -93,6 +94,8 @@ def execute_effect(app: App, job: jobs.ExecuteEffect, fence: Fence) -> Settle | 
             why = f"it may have done it when it was asked before, and now: {refusal}"
             raise errors.Unavailable(what="The provider", reason=why) from refusal
         why = str(refusal)
+        if not first and proposal.effect.kind == "reply":
+            why = f"{why} It was tried before without an answer, so it may have been sent all the same."
         return lambda unit: execution.fail(unit, job.effect_id, why)
     except errors.Unavailable as silence:
         if first and silence.facts.get("sent") is False:

@@ -14,7 +14,7 @@ from flowops.cli import doctor
 from flowops.domain import jobs
 from flowops.domain.access import SYSTEM
 from flowops.settings import Settings
-from tests import cases, servers
+from tests import cases, mailing, servers
 from tests.cli.conftest import Flowops
 
 Examine = Callable[[], dict[str, doctor.Finding]]
@@ -81,7 +81,7 @@ def test_gateways_that_do_not_answer_fail(flowops: Flowops, examine: Examine, mo
 
 
 def test_a_mail_server_is_greeted_and_gets_no_mail(examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:
-    with servers.mail_server(login=("us", "secret")) as mails:
+    with mailing.mail_server(login=("us", "secret")) as mails:
         monkeypatch.setenv("FLOWOPS_SMTP_URL", mails.url.replace("//", "//us:secret@"))
         assert examine()["mail"].state == "ok"
         monkeypatch.setenv("FLOWOPS_SMTP_URL", mails.url.replace("//", "//us:wrong@"))

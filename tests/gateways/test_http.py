@@ -1,22 +1,27 @@
 """What a call over HTTP makes of servers that fail, lie, or never end."""
 
 import json
+import socket
 import ssl
 import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flowops import errors
 from flowops.gateways import http
 from flowops.gateways.accounts import HttpAccounts
 from flowops.gateways.billing import HttpBilling
 from tests import servers
+from tests.gateways.conftest import SlowNames
 from tests.servers import Fault, Provider
 
 SECRET = "s3cret-token"
 ADA = {"id": "cust_123", "email": "ada@example.com", "name": "Ada", "plan": "pro", "status": "active"}
+DATE = "Sun, 22 Nov 2026 12:00:00 GMT"
 MONEY = {"amount": 4900, "currency": "EUR"}
 
 
@@ -127,6 +132,27 @@ def test_the_timeout_bounds_the_whole_call(provider: Provider, fault: Fault) -> 
     assert time.monotonic() - began < 3  # dripped to the end it would take minutes
 
 
+def test_nobody_waits_for_a_slow_resolver_beyond_the_timeout(provider: Provider, slow_names: SlowNames) -> None:
+    url = provider.url.replace("127.0.0.1", "accounts.example.com")
+    with pytest.raises(errors.Unavailable, match=r"longer than 0\.3 s"):
+        HttpAccounts(url, timeout=0.3).account("cust_123")
+    assert slow_names.found == []  # and the call is over
+    slow_names.free.set()
+    assert HttpAccounts(url, timeout=60).account("cust_123")
+    assert "accounts.example.com" in slow_names.found
+
+
+def test_a_name_nobody_knows_is_unavailable_and_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(host: bytes, *_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    for host in ("accounts.example.com", f"{'x' * 70}.example.com"):
+        with pytest.raises(errors.Unavailable, match="no connection") as nowhere:
+            HttpAccounts(f"http://{host}").account("cust_123")
+        assert nowhere.value.facts["sent"] is False
+
+
 def test_a_port_where_nobody_listens_is_unavailable_and_nothing_was_sent() -> None:
     with pytest.raises(errors.Unavailable) as refused:
         HttpAccounts(f"http://127.0.0.1:{servers.closed_port()}").account("cust_123")
@@ -139,6 +165,12 @@ def test_a_certificate_nobody_trusts_gets_no_request(tls: ssl.SSLContext) -> Non
             HttpBilling(receiver.url, SECRET).invoice("inv_123")
         assert distrust.value.facts["sent"] is False
         assert receiver.requests == []
+
+
+def test_tls_that_breaks_after_the_handshake_is_unavailable_and_may_have_brought_the_request(broken_tls: str) -> None:
+    with pytest.raises(errors.Unavailable, match="the connection broke") as trouble:
+        HttpAccounts(broken_tls).account("cust_123")
+    assert trouble.value.facts["sent"] is True
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 410])
@@ -217,12 +249,32 @@ def test_a_token_with_a_line_break_stops_the_start() -> None:
         ({"Retry-After": "Sun, 22 Nov 2026 11:00:00 GMT", "Date": "Sun, 22 Nov 2026 12:00:00 GMT"}, 0),
         ({"Retry-After": "Sun, 22 Nov 2026 12:01:00 GMT", "Date": "Sun, 22 Nov 2026 12:00:00 -0000"}, None),
         ({"Retry-After": "Sun, 22 Nov 2026 12:01:00 GMT"}, None),
+        ({"Retry-After": "Thu, 01 Jan 2026 00:00:00 +99999999999999999999", "Date": DATE}, None),
+        ({"Retry-After": DATE, "Date": "Thu, 01 Jan 2026 00:00:00 +99999999999999999999"}, None),
         ({}, None),
     ],
 )
 def test_retry_after_is_read_or_ignored(headers: dict[str, str], seconds: int | None) -> None:
     encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
     assert http.retry_after(httpx.Headers(encoded)) == seconds
+
+
+NUMBERS = st.one_of(st.integers().map(str), st.from_regex(r"[+-]?[0-9]{1,25}", fullmatch=True))
+DATES = st.tuples(
+    st.sampled_from(["Sun, ", "Thu,", "", "x "]),
+    NUMBERS,
+    st.sampled_from([" Nov ", "-Jan-", " feb ", " x "]),
+    NUMBERS,
+    st.sampled_from([" 12:00:00 ", " 24:61:61 ", " 12.00 ", " ", " 99999999999999999999:0:0 "]),
+    st.one_of(NUMBERS, st.sampled_from(["GMT", "-0000", "+9999", "EST", ""])),
+).map("".join)
+
+
+@given(st.one_of(DATES, st.text(), NUMBERS), st.one_of(DATES, st.text(), st.just(DATE)))
+def test_no_text_in_retry_after_or_date_is_more_than_ignored(retry_after: str, date: str) -> None:
+    headers = httpx.Headers([(b"Retry-After", retry_after.encode()), (b"Date", date.encode())])
+    seconds = http.retry_after(headers)
+    assert seconds is None or 0 <= seconds <= 86_400
 
 
 @pytest.fixture(autouse=True)

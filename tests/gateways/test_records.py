@@ -10,6 +10,7 @@ from flowops.gateways.accounts import HttpAccounts
 from flowops.gateways.billing import HttpBilling
 from tests import servers
 from tests.conftest import NOW
+from tests.gateways.conftest import SlowNames
 from tests.servers import Fault, Provider
 
 
@@ -71,3 +72,11 @@ def test_accounts_out_of_reach_do_not_hide_the_invoice(provider: Provider) -> No
     found = records.fetch(accounts, billing, "cust_123", {"invoiceId": "inv_123"}, NOW)
     assert found.invoice
     assert found.errors == {"accounts": "no connection"}
+
+
+def test_a_resolver_that_hangs_holds_nobody_up(provider: Provider, slow_names: SlowNames) -> None:
+    url = provider.url.replace("127.0.0.1", "records.example.com")
+    accounts, billing = HttpAccounts(url, timeout=0.2), HttpBilling(url, timeout=0.2)
+    found = records.fetch(accounts, billing, "cust_123", {"invoiceId": "inv_123"}, NOW)
+    assert found.errors == {"accounts": "it took longer than 0.2 s", "billing": "it took longer than 0.2 s"}
+    assert slow_names.found == []

@@ -110,6 +110,11 @@ def test_a_receiver_that_speaks_no_http_is_tried_again(receiver: Receiver, fault
         deliver(receiver.url)
 
 
+def test_tls_that_breaks_after_the_handshake_is_tried_again(broken_tls: str) -> None:
+    with pytest.raises(errors.Unavailable, match="broke"):
+        deliver(broken_tls)
+
+
 def test_100_megabytes_of_answer_are_not_read(receiver: Receiver) -> None:
     receiver.fault = servers.endless
     assert deliver(receiver.url) == 200

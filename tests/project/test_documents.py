@@ -13,7 +13,8 @@ from pydantic.alias_generators import to_camel
 from typer.core import TyperCommand, TyperGroup
 
 from flowops import cli, settings
-from flowops.domain import events, jobs, webhooks
+from flowops.domain import events, jobs, retries, webhooks
+from flowops.workers import handlers
 from tests.project import repository
 
 
@@ -94,6 +95,21 @@ def test_every_public_event_is_documented_with_its_fields() -> None:
 
 def test_every_job_is_documented() -> None:
     assert entries("jobs.md") == subclasses(jobs.Job)
+
+
+def test_the_threads_of_every_topic_are_the_documented_ones() -> None:
+    text = (repository.ROOT / "docs" / "jobs.md").read_text()
+    [(many, named, usual)] = re.findall(
+        r"(\d+) of a process for (`[^,]+`.*?),\s(\d+) for every other topic", text, re.DOTALL
+    )
+    told = dict.fromkeys(jobs.JOBS, int(usual)) | dict.fromkeys(re.findall(r"`(.+?)`", named), int(many))
+    assert told == {topic: handler.threads for topic, handler in handlers.TABLE.items()}
+
+
+def test_the_tries_of_a_delivery_are_the_documented_ones() -> None:
+    for document in ("jobs.md", "webhooks.md"):
+        text = (repository.ROOT / "docs" / document).read_text()
+        assert re.findall(r"(\d+) tries", text) == [str(retries.PATIENT.tries)], document
 
 
 def test_every_command_is_documented() -> None:

@@ -20,7 +20,7 @@ from flowops.domain.effects import Status
 from flowops.queries import artifacts, effects
 from flowops.storage import tables
 from flowops.workers import handlers, sla
-from tests import cases, delivery, make, servers, verbs, world
+from tests import cases, delivery, mailing, make, servers, verbs, world
 from tests.conftest import Clock
 
 
@@ -218,20 +218,87 @@ def test_an_effect_found_executing_is_neither_verified_again_nor_put_back(
     assert [seen.method for seen in provider.requests] == ["POST", "POST"]
 
 
-def test_a_reply_goes_to_the_address_of_the_account(app: application.App, clock: Clock) -> None:
+def reply(app: application.App, clock: Clock) -> str:
+    """A reply that a person approved, due now."""
     ada = cases.person(app, "Ada")
-    reply = {"kind": "reply", "params": {"body": "We are looking into it.", "subject": "Your charge"}}
-    world.receive(app, world.service(app), **reply)
+    asked = {"kind": "reply", "params": {"body": "We are looking into it.", "subject": "Your charge"}}
+    world.receive(app, world.service(app), **asked)
     proposed = only(app, tables.Effect)
-    records = app.fetch(world.asked(**reply))
+    records = app.fetch(world.asked(**asked))
     with app.unit(ada) as unit:
         answer = effect_actions.Answer(proposed.content_sha256)
         effect_actions.approve(unit, proposed.id, answer, records, app.policy, app.settings)
     clock.forward(seconds=app.settings.undo_seconds)
+    return str(proposed.id)
+
+
+def test_a_reply_goes_to_the_address_of_the_account(app: application.App, clock: Clock) -> None:
+    effect_id = reply(app, clock)
     delivery.deliver(app)
-    assert status(app, proposed.id) is Status.DONE
+    assert status(app, effect_id) is Status.DONE
     [mail] = app.sandbox.mails()
-    assert (mail.recipient, mail.subject, mail.key) == ("ada@example.com", "Your charge", proposed.id)
+    assert (mail.recipient, mail.subject, mail.key) == ("ada@example.com", "Your charge", effect_id)
+
+
+@pytest.fixture
+def mails() -> Iterator[mailing.MailServer]:
+    with mailing.mail_server() as running:
+        yield running
+
+
+@pytest.fixture
+def posting(
+    settings: configuration.Settings, clock: Clock, provider: servers.Provider, mails: mailing.MailServer
+) -> Iterator[application.App]:
+    """The app with accounts and billing behind HTTP, and mail behind SMTP."""
+    urls = {"accounts_url": provider.url, "billing_url": provider.url, "smtp_url": SecretStr(mails.url)}
+    app = application.build(settings.model_copy(update=urls), clock)
+    yield app
+    app.close()
+
+
+def test_a_reply_that_is_refused_at_once_was_not_sent(
+    posting: application.App, mails: mailing.MailServer, clock: Clock
+) -> None:
+    effect_id = reply(posting, clock)
+    mails.reply = "550 5.1.1 No such user"
+    delivery.deliver(posting)
+    assert status(posting, effect_id) is Status.FAILED
+    assert only(posting, tables.Effect).error == "mail refused for good: the server answered 550."
+
+
+def test_a_reply_that_is_refused_after_a_try_without_an_answer_may_have_been_sent(
+    posting: application.App, mails: mailing.MailServer, clock: Clock
+) -> None:
+    effect_id = reply(posting, clock)
+    mails.is_lost = True
+    delivery.deliver(posting)
+    assert status(posting, effect_id) is Status.EXECUTING
+    assert len(mails.inbox) == 1
+    mails.reply = "550 5.1.1 No such user"
+    clock.forward(seconds=10)
+    delivery.deliver(posting)
+    assert status(posting, effect_id) is Status.FAILED
+    why = only(posting, tables.Effect).error
+    assert "the server answered 550" in why
+    assert "may have been sent" in why
+    with posting.view() as view:
+        notes = view.session.scalars(select(tables.AuditEntry.data).where(tables.AuditEntry.event == "effect.failed"))
+        assert [note["error"] for note in notes] == [why]
+
+
+def test_a_reply_waits_while_the_mail_server_does_not_know_us(
+    posting: application.App, mails: mailing.MailServer, clock: Clock
+) -> None:
+    effect_id = reply(posting, clock)
+    mails.sender_reply = "530 5.7.0 Authentication required"
+    delivery.deliver(posting)
+    assert status(posting, effect_id) is Status.APPROVED
+    mails.sender_reply = None
+    clock.forward(seconds=10)
+    delivery.deliver(posting)
+    assert status(posting, effect_id) is Status.DONE
+    assert len(mails.inbox) == 1
 
 
 def test_a_broken_promise_reaches_the_supervisors_mailbox(app: application.App, clock: Clock) -> None:
@@ -251,7 +318,7 @@ def test_a_broken_promise_reaches_the_supervisors_mailbox(app: application.App, 
 
 def test_a_mail_is_tried_again_under_the_same_key(settings: configuration.Settings, clock: Clock) -> None:
     mail = jobs.SendMail(recipient="sue@example.com", mail_subject="H-1", body="It is late.", idempotency_key="mail_1")
-    with servers.mail_server() as mails:
+    with mailing.mail_server() as mails:
         for url in (f"smtp://127.0.0.1:{servers.closed_port()}", mails.url):
             app = application.build(settings.model_copy(update={"smtp_url": SecretStr(url)}), clock)
             if url != mails.url:
