@@ -237,6 +237,12 @@ class TooManySecrets(Conflict):
     """The webhook {id} signs with {limit} secrets already. Nothing was made; revoke one of them first."""
 
 
+class UnderAnotherKey(Unavailable):
+    """No secret of the webhook opens: each was sealed under another FLOWOPS_SECRET_KEY. Nothing was sent; make a new
+    secret, which is enough, or set the key again.
+    """
+
+
 class ForbiddenTarget(Invalid):
     """The address is refused: {reason}. Nothing was sent to it."""
 

@@ -20,8 +20,8 @@ GONE = "gone"
 
 def add(
     unit: Unit, url: str, description: str, types: Sequence[str], allowed: Sequence[addresses.Network], seal: Seal
-) -> tuple[str, str, str]:
-    """Register an endpoint for these types of events, none for all; gives its id, and its first secret's id and text.
+) -> tuple[str, str]:
+    """Register an endpoint for these types of events, none for all; gives its id, and the text of its first secret.
 
     The secret is handed out here and never again. Raises ForbiddenTarget for an address that nothing would be sent to.
     """
@@ -31,7 +31,8 @@ def add(
     )
     unit.session.add(webhook)
     unit.record(events.WebhookAdded(webhook_id=webhook.id, host=target.host, types=tuple(types)))
-    return webhook.id, *_make_secret(unit, webhook.id, None, seal)
+    _, secret = _make_secret(unit, webhook.id, None, seal)
+    return webhook.id, secret
 
 
 def change(
@@ -77,6 +78,17 @@ def disable(unit: Unit, webhook_id: str, because: str) -> None:
     if webhook is not None and webhook.disabled_at is None:
         webhook.disabled_at, webhook.disabled_because = unit.now, because
         unit.record(events.WebhookDisabled(webhook_id=webhook.id, because=because))
+
+
+def give_up(unit: Unit, webhook_id: str, url: str) -> None:
+    """Disable an endpoint that answered at this address that it is gone.
+
+    Raises Unavailable when it has another address by now: who is there said nothing, and is to be told.
+    """
+    webhook = unit.session.get(tables.Webhook, webhook_id, with_for_update={"key_share": True})
+    if webhook is not None and webhook.url != url:
+        raise errors.Unavailable(what="The webhook", reason="it was gone from an address that was changed meanwhile")
+    disable(unit, webhook_id, GONE)
 
 
 def remove(unit: Unit, webhook_id: str) -> None:

@@ -57,9 +57,10 @@ def perform(app: App, row: Claimed) -> Done | None:
     killpoints.reach("handler.ended")
     if outcome is None or isinstance(outcome, str):
         return Done(outcome)
+    receipt, settle = outcome if isinstance(outcome, handlers.Answered) else (None, outcome)
     with app.unit(handler.actor) as unit:
-        outcome(unit)
-        outbox.finish(unit, row)  # the fence: the job's row is locked last, after the rows that settling locks
+        settle(unit)
+        outbox.finish(unit, row, receipt)  # the fence: the job's row is locked last, after the rows that settling locks
         killpoints.reach("settle.uncommitted")
     killpoints.reach("settle.committed")
     return None

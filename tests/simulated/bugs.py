@@ -56,17 +56,18 @@ def acknowledge_first(patch: pytest.MonkeyPatch) -> None:
         outcome = handler.run(app, handler.job.load(json.loads(row.payload)), lambda unit: outbox.hold(unit, row))
         if outcome is None or isinstance(outcome, str):
             return work.Done(outcome)
+        receipt, settle = outcome if isinstance(outcome, handlers.Answered) else (None, outcome)
         with app.unit(access.SYSTEM) as unit:
-            outbox.finish(unit, row)
+            outbox.finish(unit, row, receipt)
         with app.unit(handler.actor) as unit:
-            outcome(unit)
+            settle(unit)
         return None
 
     patch.setattr(work, "perform", perform)
 
 
 def acknowledge_never(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(outbox, "finish", lambda unit, job: None)
+    patch.setattr(outbox, "finish", lambda unit, job, receipt=None: None)
 
 
 def ignore_order(patch: pytest.MonkeyPatch) -> None:

@@ -42,8 +42,7 @@ def app(settings: configuration.Settings, clock: Clock) -> Iterator[application.
 def register(app: application.App, receiver: Receiver) -> tuple[str, str]:
     """The id of a new endpoint, and its secret."""
     with app.unit(SYSTEM) as unit:
-        webhook_id, _, secret = webhooks.add(unit, receiver.url, "", (), app.settings.outbound_networks, app.seal)
-    return webhook_id, secret
+        return webhooks.add(unit, receiver.url, "", (), app.settings.outbound_networks, app.seal)
 
 
 def happen(app: application.App, *handoff_ids: str) -> None:
@@ -151,12 +150,40 @@ def test_an_endpoint_that_is_gone_is_disabled_and_what_waits_for_it_is_not_sent(
     delivery.work_off(app, TOPIC)
     assert len(receiver.requests) == 1
     assert [one.job.status for one in log(app, webhook_id)] == ["done"] * 3
+    first, *others = (one.job for one in log(app, webhook_id) if isinstance(one.job, tables.FinishedJob))
+    assert first.receipt == "HTTP 410", "what it answered at last"
+    assert {other.receipt for other in others} == {"not sent: the webhook is disabled or removed"}
     with app.view() as view:
         webhook = queries.get(view, webhook_id).webhook
         row = tables.AuditEntry
         [entry] = view.session.scalars(select(row).where(row.event == "webhook.disabled"))
     assert (webhook.disabled_at, webhook.disabled_because) == (app.now(), "gone")
     assert (entry.actor_kind, entry.data) == ("system", {"webhook_id": webhook_id, "because": "gone"})
+
+
+def test_an_endpoint_that_moved_during_the_call_is_not_gone_and_is_told_at_its_new_address(
+    app: application.App, receiver: Receiver, clock: Clock
+) -> None:
+    webhook_id, _ = register(app, receiver)
+    happen(app, "hnd_1")
+    with servers.receiver() as new:
+
+        def move(exchange: servers.Exchange, honest: Callable[[], servers.Answer]) -> None:
+            with app.unit(SYSTEM) as unit:
+                webhooks.change(unit, webhook_id, app.settings.outbound_networks, url=new.url)
+            exchange.say(410, b"")
+
+        receiver.fault = move
+        delivery.work_off(app, TOPIC)
+        with app.view() as view:
+            assert queries.get(view, webhook_id).webhook.disabled_at is None
+        assert new.requests == []
+        clock.forward(seconds=10)
+        delivery.work_off(app, TOPIC)
+        assert [seen.body["subject"] for seen in new.requests] == ["hnd_1"]
+    assert len(receiver.requests) == 1
+    [delivered] = log(app, webhook_id)
+    assert (delivered.job.status, len(delivered.attempts)) == ("done", 2)
 
 
 @pytest.mark.parametrize("how", ["disabled", "removed"])
@@ -191,10 +218,30 @@ def test_a_secret_of_another_key_is_not_used_and_waits_for_the_right_one(
     [waiting] = log(app, webhook_id)
     assert waiting.job.error is not None
     assert "another FLOWOPS_SECRET_KEY" in waiting.job.error
+    assert "make a new secret, which is enough" in waiting.job.error
     assert secret not in waiting.job.error
     clock.forward(hours=1)
     delivery.work_off(app, TOPIC)
     assert len(receiver.requests) == 1
+
+
+def test_a_new_secret_is_enough_when_the_key_is_another_one(
+    app: application.App, receiver: Receiver, clock: Clock, settings: configuration.Settings
+) -> None:
+    webhook_id, _ = register(app, receiver)
+    changed = configuration.load(
+        database_url=settings.database_url, secret_key="x" * 32, outbound_allow=("127.0.0.0/8",)
+    )
+    other = application.build(changed, clock)
+    with other.unit(SYSTEM) as unit:
+        _, secret = webhooks.add_secret(unit, webhook_id, None, other.seal)
+    happen(other, "hnd_1")
+    delivery.work_off(other, TOPIC)
+    other.close()
+    [seen] = receiver.requests
+    assert len(seen.headers["webhook-signature"].split(" ")) == 1
+    with time_machine.travel(clock.now):
+        Webhook(secret).verify(seen.raw, seen.headers)
 
 
 def test_an_address_that_leads_inside_is_not_called(
