@@ -47,8 +47,8 @@ class Handler(Generic[J]):
 
     `run` works with no transaction open. What it has to say to the database it returns as a function of the unit that
     also finishes the job; that unit's actor is `actor`. With nothing to say it returns the receipt of the other side,
-    if there is one, and with both to give, `Answered`. A handler that must commit something before calls the fence in that unit, as its last step. What a
-    job leaves undone when it is buried, `give_up` says in the unit that buries it.
+    if there is one, and with both to give, `Answered`. A handler that must commit something before calls the fence in
+    that unit, as its last step. What a job leaves undone when it is buried, `give_up` says in the unit that buries it.
 
     So many `threads` of a process run such jobs, and one that takes longer than `limit` has failed.
     """
