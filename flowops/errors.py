@@ -237,6 +237,10 @@ class TooManySecrets(Conflict):
     """The webhook {id} signs with {limit} secrets already. Nothing was made; revoke one of them first."""
 
 
+class TurnedAway(Unavailable):
+    """As many calls to {id} are running as there may be. Nothing was sent; it is tried again within {seconds} s."""
+
+
 class UnderAnotherKey(Unavailable):
     """No secret of the webhook opens: each was sealed under another FLOWOPS_SECRET_KEY. Nothing was sent; make a new
     secret, which is enough, or set the key again.

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # became of an earlier call; the sandbox and mail servers give no HTTP status and mean what they say.
 _MEANT = {None, 400, 422}
 
+_DELIVERING = 4  # threads that call webhooks
 LIMIT = timedelta(minutes=3)  # every call of a gateway ends long before
 
 J = TypeVar("J", bound=jobs.Job)
@@ -136,7 +137,8 @@ def send_mail(app: App, job: jobs.SendMail, fence: Fence) -> Settle:
 def deliver_webhook(app: App, job: jobs.DeliverWebhook, fence: Fence) -> Answered | str:
     """Post one event to one endpoint, signed; one that is disabled or removed by now is not called.
 
-    The same event has the same id however often it is sent, so that its receiver can tell a repeat.
+    The same event has the same id however often it is sent, so that its receiver can tell a repeat. Raises TurnedAway
+    when half of the threads are with that endpoint already, for others must not wait for one that keeps silent.
     """
     with app.view() as view:
         target = webhook_queries.target(view, job.webhook_id)
@@ -144,7 +146,9 @@ def deliver_webhook(app: App, job: jobs.DeliverWebhook, fence: Fence) -> Answere
         return "not sent: the webhook is disabled or removed"
     body = json.dumps(job.event | {"source": app.settings.origin}, ensure_ascii=False).encode()
     secrets = app.seal.open(target.sealed)
-    status = app.webhooks.deliver(target.url, job.event["id"], body, target.at, secrets)
+    threads = app.settings.workers.get(job.topic, _DELIVERING)
+    with app.turns.taking(job.webhook_id, max(1, threads // 2)):
+        status = app.webhooks.deliver(target.url, job.event["id"], body, target.at, secrets)
     receipt, url = f"HTTP {status}", target.url
     if status == HTTPStatus.GONE:
         return Answered(receipt, lambda unit: webhooks.give_up(unit, job.webhook_id, url))
@@ -173,6 +177,6 @@ TABLE: dict[str, Handler[Any]] = {
         Handler(jobs.EscalateSla, access.SYSTEM, escalate_sla),
         Handler(jobs.NotifyOperator, access.SYSTEM, notify_operator),
         Handler(jobs.SendMail, access.SYSTEM, send_mail, threads=4),
-        Handler(jobs.DeliverWebhook, access.SYSTEM, deliver_webhook, threads=4),
+        Handler(jobs.DeliverWebhook, access.SYSTEM, deliver_webhook, threads=_DELIVERING),
     )
 }

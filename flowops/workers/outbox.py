@@ -69,8 +69,13 @@ def perform(app: App, row: Claimed) -> Done | None:
 def fail(app: App, row: Claimed, error: Exception) -> None:
     """Bury the job, or put it off when trying again may help and it was not claimed too often.
 
-    Raises Fenced when the job was given to another worker meanwhile: then it is theirs to settle.
+    One that was turned away was not tried, so it comes again soon and the claim does not count. Raises Fenced when the
+    job was given to another worker meanwhile: then it is theirs to settle.
     """
+    if isinstance(error, errors.TurnedAway):
+        with app.unit(access.SYSTEM) as unit:
+            leases.give_back(unit, [row], timedelta(seconds=error.facts["seconds"] * random.random()))
+        return
     told = _tell(error)
     is_known = isinstance(error, errors.FlowOpsError)  # anything else is a defect, and worth a stack trace
     schedule = jobs.schedule(row.topic)

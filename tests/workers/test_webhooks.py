@@ -141,6 +141,36 @@ def test_workers_that_deliver_at_once_keep_the_order_of_each_case(app: applicati
         assert told == list(range(1, 7))
 
 
+def test_an_endpoint_that_keeps_silent_leaves_threads_to_the_others_and_its_deliveries_wait_uncounted(
+    settings: configuration.Settings, clock: Clock, receiver: Receiver
+) -> None:
+    patient = {"outbound_allow": ("127.0.0.0/8",), "gateway_timeout": timedelta(minutes=1)}
+    app = application.build(settings.model_copy(update=patient), clock)
+
+    def jobs_of(webhook_id: str) -> dict[str, tuple[int, str]]:
+        return {one.job.id: (one.job.claims, one.job.status) for one in log(app, webhook_id)}
+
+    with servers.receiver() as silent:
+        silent.fault = servers.hanging
+        (webhook_id, _), _ = register(app, silent), register(app, receiver)
+        happen(app, *(f"hnd_{number}" for number in range(8)))
+        with delivery.working(app):
+            delivery.wait_until(lambda: len(receiver.requests) == 8)
+            delivery.wait_until(
+                lambda: sorted(jobs_of(webhook_id).values()) == [(0, "pending")] * 6 + [(1, "processing")] * 2
+            )
+            delivery.wait_until(lambda: len(silent.requests) == 2)  # half of the threads
+            tried = {job_id for job_id, (claims, _) in jobs_of(webhook_id).items() if claims}
+            silent.stopping.set()
+        silent.fault = None
+        clock.forward(minutes=1)
+        delivery.work_off(app, TOPIC)
+        after = jobs_of(webhook_id)
+        assert set(after.values()) == {(1, "done"), (2, "done")}
+        assert {job_id for job_id, (claims, _) in after.items() if claims == 2} == tried
+    app.close()
+
+
 def test_an_endpoint_that_is_gone_is_disabled_and_what_waits_for_it_is_not_sent(
     app: application.App, receiver: Receiver
 ) -> None:
