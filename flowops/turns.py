@@ -1,4 +1,4 @@
-"""How many threads of this process may be with one other side at once, so that one which keeps silent leaves some free."""
+"""How many threads of this process may be with one other side at once, so that a silent one leaves some free."""
 
 import threading
 import time
