@@ -150,8 +150,7 @@ def redeliver(unit: Unit, webhook_id: str, job_id: str) -> str:
     _enabled(unit, webhook_id)
     row = unit.session.scalar(select(tables.Job).where(tables.Job.id == job_id).with_for_update(of=tables.Job))
     found = row or unit.session.get(tables.FinishedJob, job_id)
-    is_ours = found is not None and found.topic == jobs.DeliverWebhook.topic
-    if found is None or not is_ours or found.payload["webhook_id"] != webhook_id:
+    if found is None or found.webhook_id != webhook_id:
         raise errors.NotFound(kind="delivery", id=job_id)
     if found.status in {jobs.Status.PENDING, jobs.Status.PROCESSING}:
         raise errors.StillUnderway(id=job_id, status=found.status)
