@@ -144,21 +144,22 @@ def ping(unit: Unit, webhook_id: str) -> str:
 def redeliver(unit: Unit, webhook_id: str, job_id: str) -> str:
     """Have an event delivered once more, under the same id, by which its receiver knows a repeat; gives the job's id.
 
-    A dead delivery gets another round of tries; of one that is over there is a new one, behind what waits already.
-    Raises NotFound, WebhookIsDisabled, and StillUnderway for one that will be made anyway.
+    A dead delivery gets another round of tries; of one that is over there is a new one, behind what waits already; one
+    that waits for its next try has it now. Raises NotFound, WebhookIsDisabled, and StillUnderway for one that runs, is
+    due, or waits for an earlier one of its case.
     """
     _enabled(unit, webhook_id)
     row = unit.session.scalar(select(tables.Job).where(tables.Job.id == job_id).with_for_update(of=tables.Job))
     found = row or unit.session.get(tables.FinishedJob, job_id)
     if found is None or found.webhook_id != webhook_id:
         raise errors.NotFound(kind="delivery", id=job_id)
-    if found.status in {jobs.Status.PENDING, jobs.Status.PROCESSING}:
-        raise errors.StillUnderway(id=job_id, status=found.status)
     made = job_id
-    if found.status is jobs.Status.DEAD:
-        outbox.retry_dead(unit, job_id)
-    else:
+    if row is None:
         made = unit.enqueue(jobs.DeliverWebhook.load(found.payload))
+    elif row.status is jobs.Status.DEAD:
+        outbox.retry_dead(unit, job_id)
+    elif not outbox.hurry(unit, row):
+        raise errors.StillUnderway(id=job_id, status=row.status)
     event_id = found.payload["event"]["id"]
     unit.record(events.WebhookRedelivered(webhook_id=webhook_id, event_id=event_id, job_id=made))
     return made

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 # became of an earlier call; the sandbox and mail servers give no HTTP status and mean what they say.
 _MEANT = {None, 400, 422}
 
-_DELIVERING = 4  # threads that call webhooks
 LIMIT = timedelta(minutes=3)  # every call of a gateway ends long before
 
 J = TypeVar("J", bound=jobs.Job)
@@ -146,7 +145,7 @@ def deliver_webhook(app: App, job: jobs.DeliverWebhook, fence: Fence) -> Answere
         return "not sent: the webhook is disabled or removed"
     body = json.dumps(job.event | {"source": app.settings.origin}, ensure_ascii=False).encode()
     secrets = app.seal.open(target.sealed)
-    threads = app.settings.workers.get(job.topic, _DELIVERING)
+    threads = app.settings.workers.get(job.topic, TABLE[job.topic].threads)
     with app.turns.taking(job.webhook_id, max(1, threads // 2)):
         status = app.webhooks.deliver(target.url, job.event["id"], body, target.at, secrets)
     receipt, url = f"HTTP {status}", target.url
@@ -177,6 +176,6 @@ TABLE: dict[str, Handler[Any]] = {
         Handler(jobs.EscalateSla, access.SYSTEM, escalate_sla),
         Handler(jobs.NotifyOperator, access.SYSTEM, notify_operator),
         Handler(jobs.SendMail, access.SYSTEM, send_mail, threads=4),
-        Handler(jobs.DeliverWebhook, access.SYSTEM, deliver_webhook, threads=_DELIVERING),
+        Handler(jobs.DeliverWebhook, access.SYSTEM, deliver_webhook, threads=4),
     )
 }
