@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from flowops import errors
 
-QUICK = 0.2  # seconds; a call that takes no longer is worth waiting for
+QUICK = 0.5  # seconds; a call that takes no longer is worth waiting for
 LONGEST = 60  # seconds; so long it may take at most until who was turned away comes again
 
 
