@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from flowops import errors
 
 QUICK = 0.5  # seconds; a call that takes no longer is worth waiting for
-LONGEST = 60  # seconds; so long it may take at most until who was turned away comes again
+EACH = 10  # seconds until who is turned away comes again, for each that was
+LONGEST = 600  # seconds until it comes again at the latest
 
 
 class Turns:
@@ -24,8 +25,8 @@ class Turns:
     def taking(self, who: str, most: int) -> Iterator[None]:
         """Be one of at most so many with this other side; wait a moment for others that are quick.
 
-        Raises TurnedAway once the others take long, to come again within a second for each that was turned away since
-        the last turn: the more are waiting, the more seldom they ask.
+        Raises TurnedAway once the others take long. It says within how many seconds to come again, more with each that
+        was turned away since the last turn: the more are waiting, the more seldom each asks.
         """
         with self._freed:
             running = self._since[who]
@@ -33,7 +34,7 @@ class Turns:
                 left = running[0] + QUICK - time.monotonic()
                 if left <= 0:
                     self._turned_away[who] += 1
-                    raise errors.TurnedAway(id=who, seconds=min(LONGEST, self._turned_away[who]))
+                    raise errors.TurnedAway(id=who, seconds=min(LONGEST, EACH * self._turned_away[who]))
                 self._freed.wait(left)
             began = time.monotonic()
             running.append(began)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from flowops import errors
-from flowops.turns import LONGEST, Turns
+from flowops.turns import EACH, LONGEST, Turns
 
 
 def test_no_more_are_with_one_other_side_than_may_be_and_others_are_not_concerned() -> None:
@@ -53,8 +53,8 @@ def test_the_more_are_turned_away_the_longer_they_stay_away() -> None:
         waits.append(away.value.facts["seconds"])
 
     with turns.taking("slow", 1):
-        for _ in range(LONGEST + 2):
+        for _ in range(LONGEST // EACH + 2):
             turned_away()
     with turns.taking("slow", 1):
         turned_away()
-    assert waits == [*range(1, LONGEST + 1), LONGEST, LONGEST, 1]
+    assert waits == [*range(EACH, LONGEST + 1, EACH), LONGEST, LONGEST, EACH]

@@ -139,16 +139,20 @@ def deliver_webhook(app: App, job: jobs.DeliverWebhook, fence: Fence) -> Answere
     The same event has the same id however often it is sent, so that its receiver can tell a repeat. Raises TurnedAway
     when half of the threads are with that endpoint already, for others must not wait for one that keeps silent.
     """
+    threads = app.settings.workers.get(job.topic, TABLE[job.topic].threads)
+    with app.turns.taking(job.webhook_id, max(1, threads // 2)):
+        return _deliver(app, job)
+
+
+def _deliver(app: App, job: jobs.DeliverWebhook) -> Answered | str:
     with app.view() as view:
         target = webhook_queries.target(view, job.webhook_id)
     if target is None:
         return "not sent: the webhook is disabled or removed"
     body = json.dumps(job.event | {"source": app.settings.origin}, ensure_ascii=False).encode()
-    secrets = app.seal.open(target.sealed)
-    threads = app.settings.workers.get(job.topic, TABLE[job.topic].threads)
-    with app.turns.taking(job.webhook_id, max(1, threads // 2)):
-        status = app.webhooks.deliver(target.url, job.event["id"], body, target.at, secrets)
-    receipt, url = f"HTTP {status}", target.url
+    secrets, url = app.seal.open(target.sealed), target.url
+    status = app.webhooks.deliver(url, job.event["id"], body, target.at, secrets)
+    receipt = f"HTTP {status}"
     if status == HTTPStatus.GONE:
         return Answered(receipt, lambda unit: webhooks.give_up(unit, job.webhook_id, url))
     return receipt
