@@ -27,6 +27,7 @@ from flowops.storage.sandbox import Sandbox
 from flowops.storage.sealing import Seal
 from flowops.storage.unit import Unit, View, open_unit, open_view
 from flowops.tries import Tries
+from flowops.turns import Turns
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class App:
     secret_key: bytes
     seal: Seal  # of secrets that are used again
     tries: Tries
+    turns: Turns  # of calls to webhooks
     changes: feed.Watch
     seats: feed.Seats  # of those who listen to the changes
     stopping: threading.Event  # set when the process is to end, so that what has no end of its own ends too
@@ -113,6 +115,7 @@ def build(settings: Settings, clock: Clock | None = None) -> App:
         secret_key=secret_key,
         seal=Seal(secret_key, "webhooks"),
         tries=Tries(),
+        turns=Turns(),
         changes=feed.Watch(),
         seats=feed.Seats(),
         stopping=threading.Event(),

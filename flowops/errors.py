@@ -14,6 +14,8 @@ snake_case is the stable `code` clients see. HTTP numbers are given in `flowops.
 import re
 from typing import Any, ClassVar
 
+DATABASE = "The database"  # what is Unavailable when it is that, and not somebody else's service
+
 
 class FlowOpsError(Exception):
     """Something went wrong."""
@@ -235,6 +237,16 @@ class LastSecret(Conflict):
 
 class TooManySecrets(Conflict):
     """The webhook {id} signs with {limit} secrets already. Nothing was made; revoke one of them first."""
+
+
+class TurnedAway(Unavailable):
+    """As many calls to {id} are running as there may be. Nothing was sent; it is tried again within {seconds} s."""
+
+
+class UnderAnotherKey(Unavailable):
+    """No secret of the webhook opens: each was sealed under another FLOWOPS_SECRET_KEY. Nothing was sent; make a new
+    secret, which is enough, or set the key again.
+    """
 
 
 class ForbiddenTarget(Invalid):

@@ -60,6 +60,9 @@ def parse_networks(text: Any) -> Any:
     ('10.0.0.0/8', '127.0.0.1')
     """
     networks = text.split(",") if isinstance(text, str) else text
+    if not isinstance(networks, list | tuple):
+        msg = "networks read like 10.0.0.0/8, with commas between"
+        raise ValueError(msg)  # no TypeError, of which pydantic would make no sentence
     networks = tuple(stripped for network in networks if (stripped := str(network).strip()))
     for network in networks:
         ip_network(network)  # raises ValueError with a sentence of its own
@@ -101,6 +104,15 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _is_origin(url: str) -> bool:
+    """Is this a scheme, a host and perhaps a port, and nothing else?"""
+    try:
+        host, _ = urlsplit(url).hostname, urlsplit(url).port
+    except ValueError:  # half a bracket, or no port that there is
+        return False
+    return bool(host) and re.fullmatch(r"\w+://[^/?#@\s]+(?<!:)/?", url) is not None
 
 
 class Settings(BaseSettings):
@@ -185,9 +197,11 @@ class Settings(BaseSettings):
         if self.secret_key is not None and len(self.secret_key) < SHORTEST_KEY:
             msg = f"secret_key: it must be a string of {SHORTEST_KEY} characters or more"
             raise ValueError(msg)
-        public = urlsplit(self.public_url)
-        if self.public_url and not (public.hostname and public.path in {"", "/"} and not public.query):
-            msg = "public_url: it must name a host and no path, like https://flowops.example.com"
+        if self.public_url and not _is_origin(self.public_url):
+            msg = "public_url: it must name a host and no path or user, like https://flowops.example.com"
+            raise ValueError(msg)
+        if not _is_origin(self.origin):
+            msg = "host: it must be a name or an address, like 127.0.0.1"
             raise ValueError(msg)
         origin = urlsplit(self.origin)
         if origin.scheme != "https" and not (origin.scheme == "http" and is_loopback(origin.hostname or "")):

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
@@ -17,9 +17,16 @@ from flowops import errors
 TOKENS = RateLimitItemPerMinute(30, namespace="tokens")
 SIGN_INS = RateLimitItemPerMinute(10, namespace="sign-ins")
 
+# Who comes from there has the IPv4 address in the last four bytes: a socket for both kinds says so (RFC 4291), and a
+# NAT64 (RFC 6052).
+_HOLD_IPV4 = (IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96"))
+
 
 class Tries:
-    """The failed tries of the last minute, by address; an IPv6 address counts as its /64, which one household has."""
+    """The failed tries of the last minute, by address.
+
+    An IPv6 address counts as its /64, which one household has, or as the IPv4 address in it.
+    """
 
     def __init__(self) -> None:
         self._windows = MovingWindowRateLimiter(MemoryStorage())
@@ -69,4 +76,8 @@ def _who(address: str) -> str:
         known = ip_address(address)
     except ValueError:
         return address
-    return str(known.packed[:8].hex()) if isinstance(known, IPv6Address) else address
+    if not isinstance(known, IPv6Address):
+        return address
+    if any(known in network for network in _HOLD_IPV4):
+        return str(ip_address(known.packed[-4:]))
+    return known.packed[:8].hex()

@@ -5,6 +5,7 @@ import time
 from http import HTTPMethod
 
 import structlog
+from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -85,6 +86,7 @@ class Frame:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._parsers = CapacityLimiter(strict.PARSERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request."""
@@ -107,7 +109,7 @@ class Frame:
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                body = await strict.read(scope, receive)
+                body = await strict.read(scope, receive, self._parsers)
             except ClientDisconnect:
                 pass
             except errors.Invalid as refused:

@@ -22,6 +22,7 @@ from flowops.domain import access, jobs
 from flowops.queries import outbox as queries
 from flowops.settings import Settings
 from flowops.storage import tables
+from flowops.storage.unit import View
 from flowops.workers import loop
 from flowops.workers import outbox as worker
 from tests import forking
@@ -68,6 +69,17 @@ def finish(app: App, job: Claimed) -> None:
     """Say that the job is done."""
     with app.unit(access.SYSTEM) as unit:
         outbox.finish(unit, job)
+
+
+def finish_meanwhile(app: App, view: View, job: Claimed) -> None:
+    """Another transaction will finish the job just before this view looks among the finished ones."""
+    waiting = [job]
+
+    def watch(statement: object) -> None:
+        if waiting and "FROM finished_jobs" in str(statement):
+            finish(app, waiting.pop())
+
+    view.session.connection().execution_options(watcher=watch)
 
 
 def bury(app: App, job: Claimed, error: str = "no") -> None:

@@ -42,6 +42,15 @@ def test_the_addresses_of_one_ipv6_network_count_as_one() -> None:
         known.check(tries.SIGN_INS, "2001:db8:0:1:ffff::2")
 
 
+def test_an_ipv4_address_inside_an_ipv6_one_counts_as_itself() -> None:
+    for form in ("::ffff:{}", "64:ff9b::{}"):  # as a socket for both has it, and as a NAT64 does
+        known = exhausted(form.format("203.0.113.7"))
+        known.check(tries.SIGN_INS, form.format("1.2.3.4"))
+        for same in (form.format("203.0.113.7"), "203.0.113.7"):
+            with pytest.raises(errors.TooManyTries):
+                known.check(tries.SIGN_INS, same)
+
+
 def test_what_is_no_address_counts_as_itself() -> None:
     with pytest.raises(errors.TooManyTries):
         exhausted("unix socket").check(tries.SIGN_INS, "unix socket")

@@ -155,10 +155,13 @@ def leave(unit: Unit, worker: str) -> None:
     unit.session.execute(delete(tables.Heartbeat).where(tables.Heartbeat.worker == worker))
 
 
-def give_back(unit: Unit, claimed: Iterable[Claimed]) -> None:
-    """These were claimed and never started, so the claim does not count; what somebody else has by now stays theirs."""
+def give_back(unit: Unit, claimed: Iterable[Claimed], wait: timedelta = timedelta(0)) -> None:
+    """These were claimed and not tried, so the claim does not count; they may be claimed again after so long.
+
+    What somebody else has by now stays theirs.
+    """
     for job in claimed:
-        put(unit, job, jobs.Status.PENDING, claims=job.claims - 1, run_at=unit.now)
+        put(unit, job, jobs.Status.PENDING, claims=job.claims - 1, run_at=unit.now + wait)
         killpoints.reach("give_back.uncommitted")
 
 

@@ -96,6 +96,22 @@ def retry_all_dead(unit: Unit, topic: str | None = None, error: str | None = Non
     return len(found)
 
 
+def hurry(unit: Unit, job: tables.Job) -> bool:
+    """Make a job due that waits for its time; the job is the caller's to lock.
+
+    False, and nothing changed, when that would not hurry it: it runs, is dead or due already, or an earlier one of its
+    key comes first. One that is to run alone still is.
+    """
+    row = tables.Job
+    lives = row.status.in_([jobs.Status.PENDING, jobs.Status.PROCESSING])
+    earlier = select(row.seq).where(row.key == job.key, row.seq < job.seq, lives).limit(1)
+    if job.status is not jobs.Status.PENDING or job.run_at <= unit.now or unit.session.scalar(earlier):
+        return False
+    job.run_at = unit.now
+    unit.enqueued.add(job.topic)
+    return True
+
+
 def discard(unit: Unit, job_id: str, reason: str) -> None:
     """Give a dead job up on purpose; it is kept among the finished ones. Raises NotFound and NotDead.
 

@@ -20,8 +20,8 @@ GONE = "gone"
 
 def add(
     unit: Unit, url: str, description: str, types: Sequence[str], allowed: Sequence[addresses.Network], seal: Seal
-) -> tuple[str, str, str]:
-    """Register an endpoint for these types of events, none for all; gives its id, and its first secret's id and text.
+) -> tuple[str, str]:
+    """Register an endpoint for these types of events, none for all; gives its id, and the text of its first secret.
 
     The secret is handed out here and never again. Raises ForbiddenTarget for an address that nothing would be sent to.
     """
@@ -31,7 +31,8 @@ def add(
     )
     unit.session.add(webhook)
     unit.record(events.WebhookAdded(webhook_id=webhook.id, host=target.host, types=tuple(types)))
-    return webhook.id, *_make_secret(unit, webhook.id, None, seal)
+    _, secret = _make_secret(unit, webhook.id, None, seal)
+    return webhook.id, secret
 
 
 def change(
@@ -77,6 +78,17 @@ def disable(unit: Unit, webhook_id: str, because: str) -> None:
     if webhook is not None and webhook.disabled_at is None:
         webhook.disabled_at, webhook.disabled_because = unit.now, because
         unit.record(events.WebhookDisabled(webhook_id=webhook.id, because=because))
+
+
+def give_up(unit: Unit, webhook_id: str, url: str) -> None:
+    """Disable an endpoint that answered at this address that it is gone.
+
+    Raises Unavailable when it has another address by now: who is there said nothing, and is to be told.
+    """
+    webhook = unit.session.get(tables.Webhook, webhook_id, with_for_update={"key_share": True})
+    if webhook is not None and webhook.url != url:
+        raise errors.Unavailable(what="The webhook", reason="it was gone from an address that was changed meanwhile")
+    disable(unit, webhook_id, GONE)
 
 
 def remove(unit: Unit, webhook_id: str) -> None:
@@ -132,22 +144,22 @@ def ping(unit: Unit, webhook_id: str) -> str:
 def redeliver(unit: Unit, webhook_id: str, job_id: str) -> str:
     """Have an event delivered once more, under the same id, by which its receiver knows a repeat; gives the job's id.
 
-    A dead delivery gets another round of tries; of one that is over there is a new one, behind what waits already.
-    Raises NotFound, WebhookIsDisabled, and StillUnderway for one that will be made anyway.
+    A dead delivery gets another round of tries; of one that is over there is a new one, behind what waits already; one
+    that waits for its next try has it now. Raises NotFound, WebhookIsDisabled, and StillUnderway for one that runs, is
+    due, or waits for an earlier one of its case.
     """
     _enabled(unit, webhook_id)
     row = unit.session.scalar(select(tables.Job).where(tables.Job.id == job_id).with_for_update(of=tables.Job))
     found = row or unit.session.get(tables.FinishedJob, job_id)
-    is_ours = found is not None and found.topic == jobs.DeliverWebhook.topic
-    if found is None or not is_ours or found.payload["webhook_id"] != webhook_id:
+    if found is None or found.webhook_id != webhook_id:
         raise errors.NotFound(kind="delivery", id=job_id)
-    if found.status in {jobs.Status.PENDING, jobs.Status.PROCESSING}:
-        raise errors.StillUnderway(id=job_id, status=found.status)
     made = job_id
-    if found.status is jobs.Status.DEAD:
-        outbox.retry_dead(unit, job_id)
-    else:
+    if row is None:
         made = unit.enqueue(jobs.DeliverWebhook.load(found.payload))
+    elif row.status is jobs.Status.DEAD:
+        outbox.retry_dead(unit, job_id)
+    elif not outbox.hurry(unit, row):
+        raise errors.StillUnderway(id=job_id, status=row.status)
     event_id = found.payload["event"]["id"]
     unit.record(events.WebhookRedelivered(webhook_id=webhook_id, event_id=event_id, job_id=made))
     return made

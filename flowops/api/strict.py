@@ -6,6 +6,7 @@ from email.message import Message as Header
 from functools import lru_cache
 from typing import Annotated, Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Request
 from pydantic import AfterValidator, Field, JsonValue
 from starlette.concurrency import run_in_threadpool
@@ -18,6 +19,10 @@ from flowops.domain.money import MAX_INTEGER
 
 LARGEST = 2**20  # bytes of a body
 DEEPEST = 64  # levels of a JSON value
+LONG = 2**14  # bytes of a body that takes longer to read than others should wait
+PARSERS = 2  # of those at once: anybody can send them, and none may take threads that others need
+
+_TRAP = re.compile("[\0\ud800-\udfff]")
 
 JsonObject = dict[str, JsonValue]
 # What somebody wrote: a message, a reply, a note.
@@ -27,8 +32,11 @@ AnyLine = Annotated[str, AfterValidator(lambda text: " ".join(text.split())), Fi
 Line = Annotated[AnyLine, Field(min_length=1)]
 
 
-async def read(scope: Scope, receive: Receive) -> bytes:
+async def read(scope: Scope, receive: Receive, parsers: CapacityLimiter) -> bytes:
     """The whole body of a request, once nothing in body, path and query can hurt who reads it.
+
+    This comes before anybody knows who asks, so a long body keeps nobody else waiting: it is parsed in a thread, of
+    which there are as many as `parsers` says.
 
     Raises BodyTooLarge, and for JSON what `parse` raises; a NUL, which no database takes, is Invalid anywhere.
     """
@@ -43,7 +51,9 @@ async def read(scope: Scope, receive: Receive) -> bytes:
         if len(body) > LARGEST:
             raise errors.BodyTooLarge(limit=LARGEST)
     if is_json(scope):
-        if body:
+        if len(body) > LONG:
+            await to_thread.run_sync(parse, bytes(body), limiter=parsers)
+        elif body:
             parse(bytes(body))
     elif b"\0" in body or b"%00" in body:
         raise _invalid("a NUL character")
@@ -131,9 +141,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _integer(digits: str) -> int:
     # Checked by length first: the time to read a number grows with the square of its digits.
-    if len(digits) > 17 or abs(int(digits)) > MAX_INTEGER:
+    if len(digits) > 17 or abs(number := int(digits)) > MAX_INTEGER:
         raise _invalid("an integer beyond 2^53-1, which not every reader keeps exact")
-    return int(digits)
+    return number
 
 
 def _number(digits: str) -> float:
@@ -147,19 +157,17 @@ def _constant(name: str) -> Any:
 
 
 def _check(value: Any) -> None:
-    pending = [(value, 1)]
-    while pending:
-        item, depth = pending.pop()
+    level, depth = [value], 1  # level by level, which is quick: a megabyte holds half a million values
+    while level:
         if depth > DEEPEST:
             raise _invalid(f"more than {DEEPEST} levels")
-        if isinstance(item, dict):
-            pending += [(part, depth + 1) for pair in item.items() for part in pair]
-        elif isinstance(item, list):
-            pending += [(part, depth + 1) for part in item]
-        elif isinstance(item, str) and "\0" in item:
-            raise _invalid("a NUL character")
-        elif isinstance(item, str) and not item.isascii() and any("\ud800" <= letter <= "\udfff" for letter in item):
-            raise _invalid("half of a surrogate pair")
+        for item in level:
+            if isinstance(item, str) and (trap := _TRAP.search(item)):
+                raise _invalid("a NUL character" if trap[0] == "\0" else "half of a surrogate pair")
+        objects = [item for item in level if isinstance(item, dict)]
+        level = [part for item in level if isinstance(item, list) for part in item]
+        level += [part for item in objects for pair in item.items() for part in pair]
+        depth += 1
 
 
 def _invalid(what: str) -> errors.Invalid:

@@ -36,7 +36,7 @@ def add(body: bodies.AddWebhook, write: CanDecide, app: App) -> Response:
 
     def work(unit: "Unit") -> Answer:
         allowed = app.settings.outbound_networks
-        webhook_id, _, secret = actions.add(unit, body.url, body.description, body.types, allowed, app.seal)
+        webhook_id, secret = actions.add(unit, body.url, body.description, body.types, allowed, app.seal)
         unit.session.flush()
         shown = webhooks.get(unit.view, webhook_id)
         return Answer(schemas.WebhookWithSecret.of(shown, secret=secret), status=201, secret=True)

@@ -61,8 +61,16 @@ def search(
         if cursor is not None:
             query = query.where(table.id < cursor)
         found.extend(view.session.scalars(query))
-    found.sort(key=lambda job: job.id, reverse=True)
+    found = newest_first(found)
     return found[:limit], found[limit - 1].id if len(found) > limit else None
+
+
+def newest_first(found: Iterable[Row]) -> list[Row]:
+    """What waits and what is finished, read in this order, as one list.
+
+    A job that is finished between the two reads is found twice on PostgreSQL; it is listed once, as finished.
+    """
+    return sorted({job.id: job for job in found}.values(), key=lambda job: job.id, reverse=True)
 
 
 def get(view: View, job_id: str) -> History:

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import or_, select
 
 from flowops import errors
-from flowops.domain import jobs
 from flowops.queries import outbox
 from flowops.storage import tables
 from flowops.storage.unit import View
@@ -73,28 +72,22 @@ def deliveries(
     get(view, webhook_id)
     found: list[outbox.Row] = []
     for table in (tables.Job, tables.FinishedJob):
-        query = select(table).where(*_of(table, webhook_id)).order_by(table.id.desc()).limit(limit + 1)
+        query = select(table).where(table.webhook_id == webhook_id).order_by(table.id.desc()).limit(limit + 1)
         if cursor is not None:
             query = query.where(table.id < _cursor(cursor, tables.Job.prefix))
         found.extend(view.session.scalars(query))
-    found.sort(key=lambda job: job.id, reverse=True)
+    found = outbox.newest_first(found)
     return _attempted(view, found[:limit]), found[limit - 1].id if len(found) > limit else None
 
 
 def delivery(view: View, webhook_id: str, job_id: str) -> Delivery:
     """One delivery to an endpoint; raises NotFound."""
-    waiting = select(tables.Job).where(tables.Job.id == job_id, *_of(tables.Job, webhook_id))
-    over = select(tables.FinishedJob).where(tables.FinishedJob.id == job_id, *_of(tables.FinishedJob, webhook_id))
-    job: outbox.Row | None = view.session.scalar(waiting) or view.session.scalar(over)
-    if job is not None:
+    waiting = view.session.scalar(select(tables.Job).where(tables.Job.id == job_id))
+    job = waiting or view.session.get(tables.FinishedJob, job_id)
+    if job is not None and job.webhook_id == webhook_id:
         [shown] = _attempted(view, [job])
         return shown
     raise errors.NotFound(kind="delivery", id=job_id)
-
-
-def _of(table: type[tables.Job] | type[tables.FinishedJob], webhook_id: str) -> tuple[ColumnElement[bool], ...]:
-    topic = jobs.DeliverWebhook.topic
-    return table.topic == topic, table.key.startswith(f"{topic}:{webhook_id}:", autoescape=True)
 
 
 def _shown(view: View, webhooks: Iterable[tables.Webhook]) -> list[Shown]:

@@ -211,7 +211,7 @@ class _Turns:
             if ticket.is_set():  # in the last moment
                 return
             self._waiting.remove(ticket)
-        raise errors.Unavailable(what="The database", reason=f"other writers kept it busy for {seconds:g} s")
+        raise errors.Unavailable(what=errors.DATABASE, reason=f"other writers kept it busy for {seconds:g} s")
 
     def pass_on(self) -> bool:
         """Give the turn to the thread that waits the longest; False, and keep it, when none does."""
@@ -247,7 +247,7 @@ class _Group:
     def refuse_lost(self) -> None:
         """Raise Unavailable when what was written here is not kept."""
         if self.failure is not None:
-            raise errors.Unavailable(what="The database", reason=self.failure) from None
+            raise errors.Unavailable(what=errors.DATABASE, reason=self.failure) from None
 
     def end(self) -> None:
         """Commit, unless it was lost before, and tell everybody."""
@@ -327,14 +327,14 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError) as error:
-        raise errors.Unavailable(what="The database", reason=_short(error)) from error
+        raise errors.Unavailable(what=errors.DATABASE, reason=_short(error)) from error
     except (InternalError, NotSupportedError) as error:
         # After a failover to a server that only reads; PostgreSQL says it in two ways.
         if not isinstance(error.orig, ReadOnlySqlTransaction) and "during recovery" not in str(error.orig):
             raise
-        raise errors.Unavailable(what="The database", reason=_short(error)) from error
+        raise errors.Unavailable(what=errors.DATABASE, reason=_short(error)) from error
     except NoConnection as error:
-        raise errors.Unavailable(what="The database", reason=f"every connection was busy for {WAIT} s") from error
+        raise errors.Unavailable(what=errors.DATABASE, reason=f"every connection was busy for {WAIT} s") from error
 
 
 def _short(error: DBAPIError) -> str:

@@ -1,6 +1,8 @@
 """Keeps a secret that has to be used again so that who reads the database cannot use it."""
 
 from base64 import urlsafe_b64encode
+from collections.abc import Iterable
+from contextlib import suppress
 
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -24,10 +26,15 @@ class Seal:
         """The secret as it may be stored; another text each time."""
         return self._key.encrypt(secret.encode()).decode()
 
-    def open(self, sealed: str) -> str:
-        """The secret again. Raises Unavailable when it was sealed under another key: a mended setting opens it."""
-        try:
-            return self._key.decrypt(sealed).decode()
-        except InvalidToken:
-            reason = "it was sealed under another FLOWOPS_SECRET_KEY; set that one again, or make a new secret"
-            raise errors.Unavailable(what="A sealed secret", reason=reason) from None
+    def open(self, sealed: Iterable[str]) -> list[str]:
+        """The secrets again, without those that were sealed under another key.
+
+        Raises UnderAnotherKey when none of them opens.
+        """
+        opened = []
+        for text in sealed:
+            with suppress(InvalidToken):
+                opened.append(self._key.decrypt(text).decode())
+        if not opened:
+            raise errors.UnderAnotherKey
+        return opened

@@ -109,11 +109,13 @@ class Unit:
     def enqueue(self, job: Job, run_at: datetime | None = None) -> str:
         """Write a job into the outbox, in this transaction, to run at `run_at` or as soon as it is committed."""
         self.enqueued.add(job.topic)
+        payload = job.payload
         return self.append(
             tables.Job,
             topic=job.topic,
             key=job.key,
-            payload=job.payload,
+            payload=payload,
+            webhook_id=payload.get("webhook_id"),
             status=Status.PENDING,
             run_at=run_at or self.now,
             created_at=self.now,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from flowops import errors, killpoints
 from flowops.actions import artifacts, execution, notices, webhooks
@@ -35,21 +35,28 @@ Settle = Callable[["Unit"], object]
 Fence = Callable[["Unit"], None]
 
 
+class Answered(NamedTuple):
+    """The receipt of the other side, and what it has to say to the database."""
+
+    receipt: str
+    settle: Settle
+
+
 @dataclass(frozen=True)
 class Handler(Generic[J]):
     """How one kind of job is done.
 
     `run` works with no transaction open. What it has to say to the database it returns as a function of the unit that
     also finishes the job; that unit's actor is `actor`. With nothing to say it returns the receipt of the other side,
-    if there is one. A handler that must commit something before calls the fence in that unit, as its last step. What a
-    job leaves undone when it is buried, `give_up` says in the unit that buries it.
+    if there is one, and with both to give, `Answered`. A handler that must commit something before calls the fence in
+    that unit, as its last step. What a job leaves undone when it is buried, `give_up` says in the unit that buries it.
 
     So many `threads` of a process run such jobs, and one that takes longer than `limit` has failed.
     """
 
     job: type[J]
     actor: access.Actor
-    run: Callable[[App, J, Fence], Settle | str | None]
+    run: Callable[[App, J, Fence], Settle | Answered | str | None]
     give_up: Callable[["Unit", J, str], None] | None = None
     threads: int = 2
     limit: timedelta = LIMIT
@@ -129,21 +136,29 @@ def send_mail(app: App, job: jobs.SendMail, fence: Fence) -> Settle:
     return lambda unit: unit.record(events.MailSent(reference=receipt.reference))
 
 
-def deliver_webhook(app: App, job: jobs.DeliverWebhook, fence: Fence) -> Settle | str:
+def deliver_webhook(app: App, job: jobs.DeliverWebhook, fence: Fence) -> Answered | str:
     """Post one event to one endpoint, signed; one that is disabled or removed by now is not called.
 
-    The same event has the same id however often it is sent, so that its receiver can tell a repeat.
+    The same event has the same id however often it is sent, so that its receiver can tell a repeat. Raises TurnedAway
+    when half of the threads are with that endpoint already, for others must not wait for one that keeps silent.
     """
+    threads = app.settings.workers.get(job.topic, TABLE[job.topic].threads)
+    with app.turns.taking(job.webhook_id, max(1, threads // 2)):
+        return _deliver(app, job)
+
+
+def _deliver(app: App, job: jobs.DeliverWebhook) -> Answered | str:
     with app.view() as view:
         target = webhook_queries.target(view, job.webhook_id)
     if target is None:
         return "not sent: the webhook is disabled or removed"
     body = json.dumps(job.event | {"source": app.settings.origin}, ensure_ascii=False).encode()
-    secrets = [app.seal.open(sealed) for sealed in target.sealed]
-    status = app.webhooks.deliver(target.url, job.event["id"], body, target.at, secrets)
+    secrets, url = app.seal.open(target.sealed), target.url
+    status = app.webhooks.deliver(url, job.event["id"], body, target.at, secrets)
+    receipt = f"HTTP {status}"
     if status == HTTPStatus.GONE:
-        return lambda unit: webhooks.disable(unit, job.webhook_id, webhooks.GONE)
-    return f"HTTP {status}"
+        return Answered(receipt, lambda unit: webhooks.give_up(unit, job.webhook_id, url))
+    return receipt
 
 
 def _call(app: App, proposal: effect_queries.Proposal) -> Receipt:

@@ -291,7 +291,7 @@ class _Worker:
             try:
                 tell()
             except errors.Unavailable as error:
-                if self._gone.wait(pause):
+                if error.facts.get("what") != errors.DATABASE or self._gone.wait(pause):
                     raise
                 log.warning("the end of a job could not be told yet", error=str(error))
                 pause = min(pause * 2, LONGEST_PAUSE)

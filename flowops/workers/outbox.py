@@ -41,7 +41,7 @@ def run(app: App, row: Claimed) -> None:
         outbox.finish(unit, row, outcome.receipt)
 
 
-def perform(app: App, row: Claimed) -> "Done | handlers.Settle":
+def perform(app: App, row: Claimed) -> "Done | handlers.Settle | handlers.Answered":
     """Run the job, and give what is to be kept of it, if anything, for `settle`.
 
     Raises UnknownTopic, and whatever the handler raises: Fenced when the job was given to another worker meanwhile.
@@ -62,15 +62,16 @@ def perform(app: App, row: Claimed) -> "Done | handlers.Settle":
     return outcome
 
 
-def settle(app: App, row: Claimed, outcome: "handlers.Settle") -> None:
+def settle(app: App, row: Claimed, outcome: "handlers.Settle | handlers.Answered") -> None:
     """Keep what the job did and finish it in one unit, so its effect on the database happens once.
 
     Raises Fenced when the job was given to another worker meanwhile, and whatever `outcome` raises; then nothing was
     kept.
     """
+    receipt, keep = outcome if isinstance(outcome, handlers.Answered) else (None, outcome)
     with app.unit(handlers.TABLE[row.topic].actor) as unit:
-        outcome(unit)
-        outbox.finish(unit, row)  # the fence: the job's row is locked last, after the rows that settling locks
+        keep(unit)
+        outbox.finish(unit, row, receipt)  # the fence: the job's row is locked last, after the rows that settling locks
         killpoints.reach("settle.uncommitted")
     killpoints.reach("settle.committed")
 
@@ -78,8 +79,13 @@ def settle(app: App, row: Claimed, outcome: "handlers.Settle") -> None:
 def fail(app: App, row: Claimed, error: Exception) -> None:
     """Bury the job, or put it off when trying again may help and it was not claimed too often.
 
-    Raises Fenced when the job was given to another worker meanwhile: then it is theirs to settle.
+    One that was turned away was not tried, so it comes again soon and the claim does not count. Raises Fenced when the
+    job was given to another worker meanwhile: then it is theirs to settle.
     """
+    if isinstance(error, errors.TurnedAway):
+        with app.unit(access.SYSTEM) as unit:
+            leases.give_back(unit, [row], timedelta(seconds=error.facts["seconds"] * random.random()))
+        return
     told = _tell(error)
     is_known = isinstance(error, errors.FlowOpsError)  # anything else is a defect, and worth a stack trace
     schedule = jobs.schedule(row.topic)

@@ -1,6 +1,7 @@
 """Endpoints over HTTP: registered, changed, tested and given up by admins; a secret is shown once and never again."""
 
 import base64
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -215,6 +216,40 @@ def test_a_delivery_that_is_over_is_made_again_under_the_same_id(api: Api, app: 
     assert api.get(f"/webhooks/{other}/deliveries", admin).json()["items"] == []
     api.send("PATCH", f"/webhooks/{webhook_id}", admin, json={"enabled": False})
     assert code(api.post(path, admin)) == (409, "webhook_is_disabled")
+
+
+@pytest.mark.in_process
+def test_a_delivery_that_waits_for_its_next_try_is_hurried_and_keeps_its_turn(api: Api, app: App, admin: str) -> None:
+    webhook_id = added(api, admin)["id"]
+    for _ in range(2):
+        with app.unit(SYSTEM) as unit:
+            unit.record(events.HandoffClaimed(handoff_id="hnd_1", claim_expires_at="2026-11-22T12:15:00Z"))
+
+    def due() -> list[leases.Claimed]:
+        with app.unit(SYSTEM) as unit:
+            return leases.claim(unit, "worker", jobs.DeliverWebhook.topic, 5, app.settings.outbox_lease)
+
+    [job] = due()
+    first, second = (
+        f"/webhooks/{webhook_id}/deliveries/{one['jobId']}/redeliver"
+        for one in sorted(
+            api.get(f"/webhooks/{webhook_id}/deliveries", admin).json()["items"], key=lambda one: one["jobId"] != job.id
+        )
+    )
+    assert code(api.post(first, admin)) == (409, "still_underway"), "it runs"
+    with app.unit(SYSTEM) as unit:
+        outbox.retry(unit, job, "Unavailable: HTTP 500", unit.now + timedelta(hours=47))
+    assert due() == []
+    assert code(api.post(second, admin)) == (409, "still_underway"), "it waits for the first one"
+    sent = api.post(first, admin)
+    assert (sent.status_code, sent.json()["jobId"], sent.json()["status"]) == (202, job.id, "pending")
+    assert code(api.post(first, admin)) == (409, "still_underway"), "it is due now"
+    [hurried] = due()
+    assert (hurried.id, hurried.claims) == (job.id, 2)
+    assert recorded(app)[-1] == (
+        "webhook.redelivered",
+        {"webhook_id": webhook_id, "event_id": sent.json()["eventId"], "job_id": job.id},
+    )
 
 
 @pytest.mark.in_process

@@ -60,6 +60,14 @@ def test_a_new_database_begins_with_the_sandboxs_customers_where_there_are_no_re
         ("PUBLIC_URL", "https://"),
         ("PUBLIC_URL", "https://example.com/flowops"),
         ("PUBLIC_URL", "https://example.com?a=b"),
+        ("PUBLIC_URL", "https://example.com?"),
+        ("PUBLIC_URL", "https://example.com#part"),
+        ("PUBLIC_URL", "https://[x"),
+        ("PUBLIC_URL", "https://ada:secret@example.com"),
+        ("PUBLIC_URL", "https://example.com:port"),
+        ("PUBLIC_URL", "https://example.com:99999"),
+        ("PUBLIC_URL", "https://example.com:"),
+        ("HOST", "[x"),
         ("SECRET_KEY", "too short"),
         ("DATABASE_URL", "mysql://"),
         ("DATABASE_URL", "sqlite:///:memory:?timeout=5"),
@@ -70,6 +78,18 @@ def test_a_wrong_setting_is_one_sentence_that_names_it(
     flowops: Flowops, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(f"FLOWOPS_{name}", value)
+    ran = flowops("migrate")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith(f"FLOWOPS_{name} is wrong: ")
+    assert len(ran.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["OUTBOUND_ALLOW", "TRUSTED_PROXIES"])
+@pytest.mark.parametrize("value", ["5", "true", "[5]", "[true]", '["10.0.0.0/33"]', "1979-05-27"])
+def test_what_is_no_list_of_networks_in_the_file_is_one_sentence_that_names_it(
+    flowops: Flowops, name: str, value: str
+) -> None:
+    Path("flowops.toml").write_text(f"{name.lower()} = {value}\n")
     ran = flowops("migrate")
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith(f"FLOWOPS_{name} is wrong: ")

@@ -12,7 +12,7 @@ from flowops.domain import access, jobs, tokens
 from flowops.domain.access import Role
 from flowops.domain.jobs import AttemptOutcome, Status
 from flowops.queries import outbox
-from tests import cases, world
+from tests import cases, delivery, world
 from tests.conftest import NOW, Clock
 from tests.delivery import Ring, enqueue
 
@@ -50,6 +50,18 @@ def test_jobs_are_listed_newest_first_and_page_by_page(app: application.App, mad
                 break
     assert [len(page) for page in pages] == [2, 2, 1]
     assert [job_id for page in pages for job_id in page] == sorted(made.values(), reverse=True)
+
+
+def test_a_job_that_is_finished_between_two_reads_is_listed_once(app: application.App, made: dict[str, str]) -> None:
+    ids = enqueue(app, Ring(bell="meanwhile"))
+    [job] = delivery.claim(app)
+    with app.view() as view:
+        delivery.finish_meanwhile(app, view, job)
+        found, cursor = outbox.search(view, limit=6)
+    assert [row.id for row in found] == sorted([*made.values(), *ids], reverse=True)
+    assert cursor is None
+    status = {row.id: row.status for row in found}[job.id]
+    assert status == (Status.PROCESSING if app.settings.is_sqlite else Status.DONE), "SQLite reads what was at first"
 
 
 def test_jobs_are_listed_by_topic(app: application.App, made: dict[str, str]) -> None:

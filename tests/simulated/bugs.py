@@ -50,17 +50,18 @@ def hold_nothing(patch: pytest.MonkeyPatch) -> None:
 
 
 def acknowledge_first(patch: pytest.MonkeyPatch) -> None:
-    def settle(app: App, row: Claimed, outcome: handlers.Settle) -> None:
+    def settle(app: App, row: Claimed, outcome: handlers.Settle | handlers.Answered) -> None:
+        receipt, keep = outcome if isinstance(outcome, handlers.Answered) else (None, outcome)
         with app.unit(access.SYSTEM) as unit:
-            outbox.finish(unit, row)
+            outbox.finish(unit, row, receipt)
         with app.unit(handlers.TABLE[row.topic].actor) as unit:
-            outcome(unit)
+            keep(unit)
 
     patch.setattr(work, "settle", settle)
 
 
 def acknowledge_never(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(outbox, "finish", lambda unit, job: None)
+    patch.setattr(outbox, "finish", lambda unit, job, receipt=None: None)
 
 
 def ignore_order(patch: pytest.MonkeyPatch) -> None:

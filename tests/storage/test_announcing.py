@@ -19,7 +19,7 @@ from tests import cases, delivery, world
 def register(app: App, *types: str, host: str = "hooks.example.com") -> str:
     """The id of a new endpoint."""
     with app.unit(SYSTEM) as unit:
-        webhook_id, *_ = webhooks.add(unit, f"https://{host}/", "", types, (), app.seal)
+        webhook_id, _ = webhooks.add(unit, f"https://{host}/", "", types, (), app.seal)
     return webhook_id
 
 

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -14,9 +15,10 @@ from sqlalchemy import func, inspect, select, text
 
 from flowops.domain.access import SYSTEM
 from flowops.domain.sla import Kind
-from flowops.queries import figures, handoffs, spans
+from flowops.queries import figures, handoffs, spans, webhooks
 from flowops.storage import migrate, tables
 from flowops.storage.engine import Database
+from flowops.storage.types import new_id
 from flowops.storage.unit import open_view
 from tests import postgres
 from tests.conftest import NOW, Clock
@@ -138,6 +140,27 @@ def test_an_upgrade_loses_nothing_and_a_late_resolution_was_a_broken_promise(emp
     assert found["late"].handoff.sla_breached_at == NOW - 3 * HOUR
     assert found["in time"].handoff.sla_breached_at is None
     assert (decided.kept, decided.broken) == (1, 1)
+
+
+def insert(database: Database, table: str, **values: Any) -> None:
+    names = ", ".join(values)
+    with database.writing() as connection:
+        given = ", ".join(f":{name}" for name in values)
+        connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({given})"), values)
+
+
+def test_deliveries_of_before_are_found_by_their_endpoint(empty: Database) -> None:
+    move(empty, "upgrade", "0007")
+    endpoint, at = new_id("whk"), moment(0)
+    insert(empty, "webhooks", id=endpoint, url="https://h.example.com/", description="", types="[]", created_at=at)
+    for number, (topic, about) in enumerate((("webhook.deliver", f"{endpoint}:hnd_1"), ("sla.escalate", "hnd_1"))):
+        job = {"topic": topic, "key": f"{topic}:{about}", "payload": "{}", "claim_token": 1, "created_at": at}
+        insert(empty, "jobs", id=f"job_1{number}", status="pending", run_at=at, claims=0, **job)
+        insert(empty, "finished_jobs", id=f"job_2{number}", status="done", finished_at=at, claims=1, **job)
+    migrate.upgrade(empty)
+    with open_view(empty, SYSTEM) as view:
+        found, _ = webhooks.deliveries(view, endpoint)
+    assert [(one.job.id, one.job.status) for one in found] == [("job_20", "done"), ("job_10", "pending")]
 
 
 def test_there_is_no_way_back_but_a_backup(database: Database) -> None:

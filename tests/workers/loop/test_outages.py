@@ -13,6 +13,7 @@ from flowops import app as application
 from flowops import errors
 from flowops.actions import leases
 from flowops.domain import access, events, jobs
+from flowops.storage.unit import Unit
 from flowops.workers import handlers
 from tests.delivery import Ring, attempts, enqueue, statuses, wait_until, working
 from tests.workers.loop.conftest import THREADS, Bells
@@ -161,3 +162,18 @@ def test_what_was_done_while_the_disk_was_full_is_told_once_when_it_has_room(
         wait_until(lambda: statuses(app, again) == {jobs.Status.DONE})
     assert len(bells.rung) == THREADS + 1
     assert re.search("disk is full|No space left", capsys.readouterr().out + caplog.text)
+
+
+def test_whatever_else_is_away_when_a_job_is_settled_puts_the_job_off(
+    app: application.App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keep(app: application.App, job: Ring, fence: handlers.Fence) -> handlers.Settle:
+        def settle(unit: Unit) -> None:
+            raise errors.Unavailable(what="The webhook", reason="its address was changed")
+
+        return settle
+
+    monkeypatch.setitem(handlers.TABLE, Ring.topic, handlers.Handler(Ring, access.SYSTEM, keep))
+    [job_id] = enqueue(app, Ring(bell="a"))
+    with working(app):
+        wait_until(lambda: attempts(app, job_id)[:1] == ["retry"])
