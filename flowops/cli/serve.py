@@ -6,9 +6,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from enum import StrEnum
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Annotated
 
 import typer
@@ -22,6 +23,7 @@ from flowops.queries import operators as people
 from flowops.settings import Settings
 from flowops.workers import loop, sla
 
+LOOK = 0.5  # seconds
 Part = Callable[[threading.Event], None]
 Told = SimpleQueue[int | None]  # the signal that ended it, or None for a part that ended on its own
 
@@ -103,7 +105,7 @@ def run(app: App, parts: list[Part], told: Told) -> None:
     threads = [threading.Thread(target=keep, args=(part,), daemon=True) for part in parts]
     for thread in threads:
         thread.start()
-    reason = told.get()
+    reason = _reason(told)
     stop.set()
     app.stopping.set()
     deadline = time.monotonic() + app.settings.stop_grace.total_seconds() + 0.5
@@ -111,6 +113,17 @@ def run(app: App, parts: list[Part], told: Told) -> None:
         thread.join(max(0.0, deadline - time.monotonic()))
     if reason is None:
         raise typer.Exit(1)
+
+
+def _reason(told: Told) -> int | None:
+    """Wait for what ends the process, in steps.
+
+    A signal that comes between the last look for one and the beginning of a wait, or to another thread, does not end
+    the wait, and its handler runs only after that.
+    """
+    while True:
+        with suppress(Empty):
+            return told.get(timeout=LOOK)
 
 
 def listen(settings: Settings) -> tuple[Settings, socket.socket]:

@@ -83,6 +83,32 @@ def test_who_is_told_to_stop_as_soon_as_it_runs_stops_cleanly(
     assert (ran.returncode, "Traceback" in ran.stderr) == (0, False), ran.stderr
 
 
+# As told while the main thread waits and is not woken: the signal goes to another thread.
+UNHEARD = """
+import signal, sys, threading
+from flowops import cli
+
+write = sys.stdout.write
+
+def interrupt(text):
+    if "Stop it with" in text:
+        threading.Timer(1, signal.raise_signal, [signal.SIGTERM]).start()
+    return write(text)
+
+sys.stdout.write = interrupt
+cli.main()
+"""
+
+
+def test_a_signal_that_does_not_wake_the_main_thread_stops_the_process_all_the_same(
+    environment: Path, sqlite_template: Path
+) -> None:
+    shutil.copy(sqlite_template, environment / "flowops.db")
+    command = [sys.executable, "-c", UNHEARD, "work"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (ran.returncode, "Stop it with" in ran.stdout) == (0, True), ran.stderr
+
+
 def test_with_sqlite_up_needs_no_migration(spawn: Spawn) -> None:
     running = spawn("up", FLOWOPS_PORT="0")
     said = running.wait_for("/console/link/")
