@@ -88,12 +88,12 @@ def holding(*claimed: Claimed) -> dict[str, Any]:
     return {"held": [job.seq for job in claimed], "token": claimed[0].claim_token}
 
 
-def topics_due(view: View, topics: Mapping[str, datetime]) -> list[str]:
-    """Of these topics those with a job to claim that became due since the time that is given for each."""
+def topics_due(view: View, topics: Mapping[str, datetime], until: datetime | None = None) -> list[str]:
+    """Of these topics those with a job to claim that became due since the time that is given for each, until now."""
     if not topics:
         return []
     since = {f"since_{number}": at for number, at in enumerate(topics.values())}
-    return list(view.execute(_due_of(tuple(topics)), now=view.now, **since).scalars())
+    return list(view.execute(_due_of(tuple(topics)), now=until or view.now, **since).scalars())
 
 
 def topics(view: View) -> list[str]:

@@ -209,10 +209,11 @@ class _Worker:
             for topic in leases.topics(view):
                 self._lane(topic)
             suspected = leases.is_one_to_run_alone(view)
-            due = leases.topics_due(view, dict.fromkeys(self._lanes, leases.EVER))
+            lately = view.now - MARGIN
+            old = leases.topics_due(view, dict.fromkeys(self._lanes, leases.EVER), until=lately)
         for topic, lane in self._lanes.items():
-            lane.has_more = lane.has_more or topic in due
-            lane.since = leases.EVER if topic in due else view.now - MARGIN
+            lane.has_more = lane.has_more or topic in old
+            lane.since = leases.EVER if topic in old else lately
         self._suspected_at = (self._suspected_at or time.monotonic()) if suspected else None
 
     def _show_life(self) -> None:

@@ -109,6 +109,7 @@ def test_the_topics_that_wait_are_found_however_many_jobs_do(app: application.Ap
         asked = dict.fromkeys([jobs.CopySignals.topic, Ring.topic, "mail.send"], leases.EVER)
         assert leases.topics_due(unit.view, asked) == [Ring.topic]
         assert leases.topics_due(unit.view, asked | {Ring.topic: unit.now + timedelta(seconds=1)}) == []
+        assert leases.topics_due(unit.view, asked, until=unit.now - timedelta(seconds=1)) == []
         assert leases.topics_due(unit.view, {}) == []
 
 
