@@ -79,8 +79,10 @@ class Claimed(NamedTuple):
 
 _SHOWN = [type_coerce(_JOB[name], Text) if name == "payload" else _JOB[name] for name in Claimed._fields]
 
-# Is this claim of these jobs still the one that counts? Whatever its holder does to them says so (`holding`).
-IS_HELD = and_(is_one_of(_JOB.seq, "held"), _JOB.claim_token == bindparam("token"), _JOB.status == _PROCESSING)
+# Is this claim of these jobs still the one that counts? Whatever its holder does to them says so (`holding`). Exactly
+# the jobs that are processing have a lease; named by their status, PostgreSQL might look for them by the index of all
+# that ever were, which nobody can clean up during a long transaction.
+IS_HELD = and_(is_one_of(_JOB.seq, "held"), _JOB.claim_token == bindparam("token"), _JOB.lease_until.is_not(None))
 
 
 def holding(*claimed: Claimed) -> dict[str, Any]:
