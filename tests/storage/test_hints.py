@@ -48,7 +48,7 @@ def test_a_job_is_heard_of_after_its_commit(database: Database) -> None:
 def test_a_hint_tells_the_topics_where_nobody_need_look_for_them(database: Database, other: Database) -> None:
     told: list[Collection[str] | None] = []
     with database.hints.heard_by(told.append), other.hints.heard_by(told.append):
-        time.sleep(0.1)
+        time.sleep(0.1)  # as in `listening`
         told.clear()
         with open_unit(database, SYSTEM) as unit:
             unit.enqueue(JOB)

@@ -33,7 +33,7 @@ def test_no_more_jobs_run_at_once_than_there_are_threads(app: application.App, b
     ids = enqueue(app, *(Ring(bell=f"bell {number}") for number in range(5)))
     with working(app):
         wait_until(lambda: len(bells.rung) == THREADS)
-        time.sleep(0.5)
+        time.sleep(0.5)  # more would have begun by now
         assert len(bells.rung) == THREADS
         assert statuses(app, ids[THREADS:]) == {jobs.Status.PENDING}  # left for other processes
         bells.go_on.set()
@@ -66,7 +66,7 @@ def test_a_busy_process_finds_new_jobs_although_it_is_told_of_none(
     told: list[str] = []
 
     def ring(app: application.App, job: Ring, fence: handlers.Fence) -> None:
-        time.sleep(0.002)
+        time.sleep(0.002)  # a job short enough to keep the worker busy
 
     def signal(app: application.App, job: jobs.CopySignals, fence: handlers.Fence) -> None:
         told.append(job.handoff_id)
@@ -153,7 +153,7 @@ def test_a_suspect_delays_nobody_for_longer_than_a_lease(
         for number in range(3):
             enqueue(app, Ring(bell=f"bell {number}"))
             wait_until(partial(bells.rung.__contains__, f"bell {number}"))
-            time.sleep(1)
+            time.sleep(1)  # so that they come at every stage of the suspect's
         go_on.set()
         wait_until(lambda: statuses(app, suspects) == {jobs.Status.DONE})
 
@@ -172,7 +172,7 @@ def test_an_old_job_behind_one_that_somebody_locks_is_found_all_the_same(
         first, *_, last = (unit.enqueue(Ring(bell=bell), old) for bell in ("hot", *["hot"] * 5, "cold"))
     with working(app):
         wait_until(lambda: statuses(app, [first]) == {jobs.Status.PROCESSING})
-        time.sleep(1)
+        time.sleep(1)  # several of the usual looks
         bells.go_on.set()
         wait_until(lambda: statuses(app, [last]) == {jobs.Status.DONE})
     app.close()

@@ -80,7 +80,7 @@ def test_the_end_of_a_job_is_told_once_the_database_is_back_and_it_runs_once(
         wait_until(lambda: len(bells.rung) == 2)
         app.database.engine = nowhere
         bells.go_on.set()
-        time.sleep(0.6)
+        time.sleep(0.6)  # more than one try to tell it
         app.database.engine = there
         wait_until(lambda: (statuses(app, [sound]), statuses(app, [wrong])) == ({jobs.Status.DONE}, {jobs.Status.DEAD}))
     nowhere.dispose()
@@ -96,7 +96,7 @@ def test_what_was_done_is_told_once_the_database_is_back(app: application.App, b
         wait_until(lambda: bells.rung)
         app.database.engine = nowhere
         bells.go_on.set()
-        time.sleep(0.5)
+        time.sleep(0.5)  # longer than the worker waits before it looks again
         app.database.engine = there
         wait_until(lambda: statuses(app, [job_id]) == {jobs.Status.DONE})
     nowhere.dispose()
@@ -108,7 +108,7 @@ def test_a_lost_database_is_waited_for(app: application.App, bells: Bells) -> No
     enqueue(app, Ring(bell="a"))
     app.database.engine = nowhere
     with working(app):
-        time.sleep(0.5)
+        time.sleep(0.5)  # as above
         app.database.engine = there
         wait_until(lambda: bells.rung)
     nowhere.dispose()
@@ -117,7 +117,7 @@ def test_a_lost_database_is_waited_for(app: application.App, bells: Bells) -> No
 def test_a_database_that_only_reads_is_waited_for(app: application.App, bells: Bells) -> None:
     [job_id] = enqueue(app, Ring(bell="a"))
     with read_only(app), working(app):
-        time.sleep(0.5)
+        time.sleep(0.5)  # it would have begun by now
         assert (bells.rung, statuses(app, [job_id])) == ([], {jobs.Status.PENDING})
         with pytest.raises(errors.Unavailable, match=r"read-?only"):
             enqueue(app, Ring(bell="b"))
