@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection, Select, event
 from sqlalchemy.orm import Session
+
+from flowops.storage.engine import Database
 
 
 class Index(Enum):
@@ -36,8 +38,33 @@ def noted(session: Session, wanted: Index, count: int = 1) -> Iterator[list[str]
     plans.extend(_plan(connection, statement) for statement in statements)
 
 
+@contextmanager
+def written(database: Database, about: str) -> Iterator[list[str]]:
+    """The plans of the statements of the block that name a table, writing ones too, once it has ended."""
+    statements: list[tuple[str, Any]] = []
+
+    def keep(_connection: Connection, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        if about in statement and not isinstance(parameters, list):
+            statements.append((statement, parameters))
+
+    plans: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", keep)
+    try:
+        yield plans
+    finally:
+        event.remove(database.engine, "before_cursor_execute", keep)
+    with database.writing() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        plans.extend(_explained(connection, *asked) for asked in statements)
+
+
 def _plan(connection: Connection, statement: Any) -> str:
-    explain = "EXPLAIN " if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN "
     asked = str(statement.compile(connection, compile_kwargs={"literal_binds": True}))
-    lines = connection.exec_driver_sql(explain + asked.replace("%", "%%")).all()
+    return _explained(connection, asked.replace("%", "%%"))
+
+
+def _explained(connection: Connection, statement: str, parameters: Any = None) -> str:
+    explain = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+    lines = connection.exec_driver_sql(f"{explain} {statement}", parameters).all()
     return "\n".join(str(line[-1]) for line in lines)

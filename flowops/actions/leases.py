@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
+    ScalarSelect,
     Select,
     Table,
     Text,
@@ -37,7 +38,7 @@ from sqlalchemy.exc import IntegrityError
 from flowops import errors, killpoints
 from flowops.domain import jobs
 from flowops.storage import tables
-from flowops.storage.types import each, is_one_of
+from flowops.storage.types import each, is_earlier, is_found_by, is_one_of, place_of
 from flowops.storage.unit import Unit, View
 
 SET_APART = 1000  # jobs in one statement
@@ -57,6 +58,7 @@ def _word(value: StrEnum) -> ColumnElement[Any]:
 
 _PENDING, _PROCESSING = _word(jobs.Status.PENDING), _word(jobs.Status.PROCESSING)
 _KEY, _ALONE = _word(jobs.Waits.KEY), _word(jobs.Waits.ALONE)
+_PLACE = place_of(_JOB.seq).label("place")
 _NOW = bindparam("now", type_=_JOB.run_at.type)
 
 
@@ -228,24 +230,29 @@ def _is_free() -> ColumnElement[bool]:
 def _due(topic: Any, since: str = "since") -> Select[Any]:
     """Due jobs of a topic, the one that has waited longest first; `since` names a parameter."""
     is_due = and_(_JOB.run_at <= _NOW, _JOB.run_at >= bindparam(since, type_=_JOB.run_at.type))
-    due = select(_JOB.seq, _JOB.key).where(_is_free(), _JOB.topic == topic, is_due)
+    due = select(_JOB.seq, _JOB.key, _PLACE).where(_is_free(), _JOB.topic == topic, is_due)
     return due.order_by(_JOB.run_at, _JOB.seq)
 
 
 def _is_blocked(key: Any, seq: Any) -> ColumnElement[bool]:
     """Does a job of this key run, or come before this one?
 
-    Asked for each job by the index of keys. As an EXISTS it would be planned as a join, and now and then as one that
+    Asked for each job by an index of keys. As an EXISTS it would be planned as a join, and now and then as one that
     reads the whole table for each job.
     """
-    before = and_(_OTHER.status == _PENDING, _OTHER.seq < seq)
-    other = select(_OTHER.seq).where(_OTHER.key == key, or_(before, _OTHER.status == _PROCESSING)).limit(1)
-    return other.scalar_subquery().is_not(None)
+    running = select(_OTHER.seq).where(_OTHER.key == key, _OTHER.status == _PROCESSING).limit(1)
+    return or_(running.scalar_subquery().is_not(None), _before(_OTHER.seq, key, seq).is_not(None))
+
+
+def _before(what: ColumnElement[Any], key: Any, seq: Any) -> ScalarSelect[Any]:
+    """What a job of this key has that lives and comes before this one; NULL when none does."""
+    lives = _OTHER.status.in_([_PENDING, _PROCESSING])
+    return select(what).where(is_earlier(_OTHER.key, _OTHER.seq, key, seq), lives).limit(1).scalar_subquery()
 
 
 def _taking(due: Select[Any]) -> Any:
     found = due.with_for_update(skip_locked=True).cte("due")
-    free = select(found.c.seq).where(~_is_blocked(found.c.key, found.c.seq))
+    free = select(found.c.place).where(~_is_blocked(found.c.key, found.c.seq))
     values = {
         "status": jobs.Status.PROCESSING,
         "waits": None,
@@ -255,7 +262,7 @@ def _taking(due: Select[Any]) -> Any:
         "started_at": _NOW,
         "lease_until": bindparam("until", type_=_JOB.run_at.type),
     }
-    return update(_JOBS).where(_JOB.seq.in_(free)).values(values).returning(*_SHOWN[:-2])
+    return update(_JOBS).where(is_found_by(_PLACE, free)).values(values).returning(*_SHOWN[:-2])
 
 
 def _setting_apart() -> Any:
@@ -263,19 +270,15 @@ def _setting_apart() -> Any:
 
     What is locked by somebody else is left for the next time.
     """
-    earliest = select(func.min(_HEAD.seq)).where(_HEAD.key == _JOB.key, _HEAD.status.in_([_PENDING, _PROCESSING]))
-    is_earliest = _OTHER.seq == earliest.correlate(_JOBS).scalar_subquery()
-    pairs = (
-        _due(bindparam("of"))
-        .with_only_columns(_JOB.seq)
-        .join_from(_JOBS, _OTHER.seq.table, is_earliest)
-        .where(_OTHER.status.in_([_PENDING, _PROCESSING]), _OTHER.seq < _JOB.seq)
-        .limit(bindparam("limit"))
-        .with_for_update(skip_locked=True)
-        .cte("pairs")
+    head = _before(place_of(_OTHER.seq), _JOB.key, _JOB.seq)
+    due = _due(bindparam("of")).add_columns(head.label("head")).where(head.is_not(None)).limit(bindparam("limit"))
+    behind = due.with_for_update(skip_locked=True).cte("behind")
+    others = select(place_of(_HEAD.seq).label("place")).where(
+        is_found_by(place_of(_HEAD.seq), select(behind.c.head)), _HEAD.status.in_([_PENDING, _PROCESSING])
     )
-    waiting = update(_JOBS).where(_JOB.seq.in_(select(pairs.c.seq))).values(waits=jobs.Waits.KEY)
-    return waiting.returning(_JOB.seq)
+    heads = others.with_for_update(skip_locked=True).cte("heads")
+    waiting = select(behind.c.place).join(heads, heads.c.place == behind.c.head)
+    return update(_JOBS).where(is_found_by(_PLACE, waiting)).values(waits=jobs.Waits.KEY).returning(_JOB.seq)
 
 
 def _admitting(*which: ColumnElement[bool]) -> Any:
@@ -293,17 +296,17 @@ def _due_of(topics: tuple[str, ...]) -> CompoundSelect[Any]:
 _TOPICS = each(_JOB.topic, _is_free())
 _TAKE = _taking(_due(bindparam("of")).limit(bindparam("limit")))
 _IS_ALONE = and_(_JOB.status == _PENDING, _JOB.waits == _ALONE, _JOB.run_at <= _NOW)
-_DUE_ALONE = select(_JOB.seq, _JOB.key).where(_IS_ALONE, ~_is_blocked(_JOB.key, _JOB.seq)).limit(1)
+_DUE_ALONE = select(_JOB.seq, _JOB.key, _PLACE).where(_IS_ALONE, ~_is_blocked(_JOB.key, _JOB.seq)).limit(1)
 _TAKE_ALONE = _taking(_DUE_ALONE.order_by(_JOB.run_at, _JOB.seq))
 _SET_APART = _setting_apart()
 _FIRST = select(func.min(_JOB.seq)).where(_JOB.waits == _KEY).group_by(_JOB.key)
 _SOME_WAIT = select(_OTHER.seq).where(_OTHER.waits == _KEY).exists()  # most often nobody does, and that is all
-_LET_IN = _admitting(_SOME_WAIT, _JOB.seq.in_(_FIRST.where(is_one_of(_JOB.key, "keys"))))
-_LET_IN_FORGOTTEN = _admitting(_JOB.seq.in_(_FIRST), ~_is_blocked(_JOB.key, _JOB.seq))
+_LET_IN = _admitting(_SOME_WAIT, is_found_by(_JOB.seq, _FIRST.where(is_one_of(_JOB.key, "keys"))))
+_LET_IN_FORGOTTEN = _admitting(is_found_by(_JOB.seq, _FIRST), ~_is_blocked(_JOB.key, _JOB.seq))
 _RUNNING = and_(_JOB.status == _PROCESSING, _JOB.key >= "")  # as the index of the running ones has them
 _EXPIRED = select(*_SHOWN, _JOB.error).where(_RUNNING, _JOB.lease_until < _NOW).with_for_update(skip_locked=True)
 _RENEW = (
     update(_JOBS)
-    .where(is_one_of(_JOB.seq, "held"), _JOB.worker == bindparam("by"), _JOB.status == _PROCESSING)
+    .where(is_one_of(_JOB.seq, "held"), _JOB.worker == bindparam("by"), _JOB.lease_until.is_not(None))
     .values(lease_until=bindparam("until", type_=_JOB.run_at.type))
 )

@@ -3,6 +3,7 @@
 import json
 import secrets
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, cast
@@ -19,10 +20,12 @@ from sqlalchemy import (
     String,
     Text,
     TypeDecorator,
+    and_,
     any_,
     bindparam,
     func,
     select,
+    tuple_,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -107,6 +110,43 @@ class is_one_of(FunctionElement[bool]):  # noqa: N801 - reads as the SQL functio
         super().__init__(column, bindparam(name, type_=_Listed(column.type)))
 
 
+class place_of(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it is
+    """Where the row with this number lies, which no index is needed to go back to.
+
+    On PostgreSQL it means something only within a statement that locked the row.
+    """
+
+    inherit_cache = True
+
+
+class is_found_by(FunctionElement[bool]):  # noqa: N801 - reads as the SQL function it is
+    """Is the value one of those that a select finds?
+
+    They are found first and looked up then. As an IN it would be planned as a join: while PostgreSQL believes that a
+    table is nearly empty, as one that goes through all of it and through what nobody can clean up during a long
+    transaction.
+    """
+
+    type = Boolean()
+    inherit_cache = True
+    _is_implicitly_boolean = True
+
+    def __init__(self, column: ColumnElement[Any], found: Select[Any]) -> None:
+        super().__init__(column, found.scalar_subquery())
+
+
+class is_earlier(FunctionElement[bool]):  # noqa: N801 - reads as the SQL function it is
+    """Has a row the same key as another and a smaller number? Given as key, number, the other's key, its number.
+
+    PostgreSQL compares both together, which the index of keys and numbers alone can answer: by the number alone it
+    might go through all that ever were. SQLite finds them apart, and by that index too.
+    """
+
+    type = Boolean()
+    inherit_cache = True
+    _is_implicitly_boolean = True
+
+
 class _Listed(TypeDecorator[list[Any]]):
     """Values in one parameter: an array on PostgreSQL, on SQLite a JSON array."""
 
@@ -130,6 +170,28 @@ def _is_one_of(element: is_one_of, compiler: SQLCompiler, **how: Any) -> str:
     is_sqlite = compiler.dialect.name == "sqlite"
     found = select(func.json_each(listed).table_valued("value").c.value)
     return compiler.process(column.in_(found) if is_sqlite else column == any_(listed), **how)
+
+
+@compiles(place_of)
+def _place_of(element: place_of, compiler: SQLCompiler, **how: Any) -> str:
+    [number] = cast(Sequence[Any], element.clauses)
+    return compiler.process(number, **how) if compiler.dialect.name == "sqlite" else f"{number.table.name}.ctid"
+
+
+@compiles(is_found_by)
+def _is_found_by(element: is_found_by, compiler: SQLCompiler, **how: Any) -> str:
+    column, found = cast(Sequence[Any], element.clauses)
+    is_sqlite = compiler.dialect.name == "sqlite"
+    return compiler.process(column.in_(found.element) if is_sqlite else column == any_(func.array(found)), **how)
+
+
+@compiles(is_earlier)
+def _is_earlier(element: is_earlier, compiler: SQLCompiler, **how: Any) -> str:
+    key, number, other_key, other_number = cast(Sequence[Any], element.clauses)
+    if compiler.dialect.name == "sqlite":
+        return compiler.process(and_(key == other_key, number < other_number), **how)
+    pair = tuple_(key, number) < tuple_(other_key, other_number)
+    return compiler.process(and_(key >= other_key, pair), **how)
 
 
 class seconds_between(GenericFunction[float]):  # noqa: N801 - reads as the SQL function it is

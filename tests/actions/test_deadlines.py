@@ -1,16 +1,15 @@
 """Sweeps do what is due, the longest due first, a batch at a time, and look at nothing else."""
 
 from datetime import timedelta
-from typing import Any
 
-from sqlalchemy import Connection, event, select, text
+from sqlalchemy import select, text
 
 from flowops.actions import deadlines, handoffs
 from flowops.app import App
 from flowops.domain.access import SYSTEM, Actor
 from flowops.domain.sla import Kind
 from flowops.storage import tables
-from tests import cases, promising, verbs
+from tests import cases, plans, promising, verbs
 from tests.conftest import Clock
 
 
@@ -44,24 +43,9 @@ def test_a_case_that_somebody_works_on_is_passed_over_and_marked_by_them_or_late
 
 def test_what_is_due_is_found_by_an_index_of_open_promises_alone(app: App, clock: Clock) -> None:
     promising.open_many(app, 2000, clock.now + timedelta(days=1))
-    statements: list[tuple[str, Any]] = []
-
-    def keep(connection: Connection, cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        if "handoffs" in statement:
-            statements.append((statement, parameters))
-
-    event.listen(app.database.engine, "before_cursor_execute", keep)
-    with app.unit(SYSTEM) as unit:
-        assert deadlines.breach_due(unit, 10) == deadlines.warn_due(unit, 10) == 0
-    event.remove(app.database.engine, "before_cursor_execute", keep)
-    with app.database.writing() as connection:
-        if not app.settings.is_sqlite:
+    if not app.settings.is_sqlite:
+        with app.database.writing() as connection:
             connection.execute(text("ANALYZE handoffs"))
-        plans = [
-            str(connection.exec_driver_sql(f"{_EXPLAIN[app.settings.is_sqlite]} {statement}", parameters).all())
-            for statement, parameters in statements
-        ]
-    assert ["ix_handoffs_to_breach" in plans[0], "ix_handoffs_to_warn" in plans[1]] == [True, True], plans
-
-
-_EXPLAIN = {True: "EXPLAIN QUERY PLAN", False: "EXPLAIN"}
+    with plans.written(app.database, "handoffs") as found, app.unit(SYSTEM) as unit:
+        assert deadlines.breach_due(unit, 10) == deadlines.warn_due(unit, 10) == 0
+    assert ["ix_handoffs_to_breach" in found[0], "ix_handoffs_to_warn" in found[1]] == [True, True], found

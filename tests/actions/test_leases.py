@@ -1,16 +1,18 @@
 """Who waits for whom: a claim passes over what must wait, finds it again in time, and looks at no more than it must."""
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
 
 from flowops import app as application
 from flowops.actions import leases, outbox
 from flowops.domain import access, jobs
 from flowops.storage import tables
+from tests import plans
 from tests.conftest import Clock
 from tests.delivery import LEASE, Ring, bury, claim, enqueue, finish
 
@@ -96,6 +98,26 @@ def test_a_claim_does_not_look_at_what_became_due_before_it_was_told_to(app: app
 
     assert look(since) == new
     assert look(leases.EVER) == old
+
+
+def test_a_claim_looks_its_jobs_up_while_a_long_transaction_keeps_what_ran_before(app: application.App) -> None:
+    """The statistics say then that there are hardly any jobs, and to read all of them looks cheap."""
+    with app.view() as view:
+        if not app.settings.is_sqlite:
+            view.session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+        assert view.session.scalars(select(tables.Job.seq)).all() == []
+        enqueue(app, *rings(*map(str, range(300))))
+        for job in claim(app, limit=300):
+            finish(app, job)
+        with app.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("ANALYZE jobs" if app.settings.is_sqlite else "VACUUM ANALYZE jobs"))
+        enqueue(app, *rings("a", "a", "b"))
+        with plans.written(app.database, "jobs") as found:
+            assert len(claim(app, topic=Ring.topic)) == 2
+    assert len(waiting(app)) == 1
+    reads_all = re.compile(r"SCAN (?:jobs|other|head)|Seq Scan on jobs|Scan using \w+ on jobs.*\n(?! *Index Cond)")
+    assert [plan for plan in found if reads_all.search(plan)] == []
+    assert app.settings.is_sqlite or {"Tid Scan on jobs" in plan for plan in found} == {True}
 
 
 def test_the_topics_that_wait_are_found_however_many_jobs_do(app: application.App, clock: Clock) -> None:

@@ -72,7 +72,7 @@ def ignore_order(patch: pytest.MonkeyPatch) -> None:
 def ignore_time(patch: pytest.MonkeyPatch) -> None:
     job = leases._JOB
     since = job.run_at >= bindparam("since", type_=job.run_at.type)
-    due = select(job.seq, job.key).where(leases._is_free(), job.topic == bindparam("of"), since)
+    due = select(job.seq, job.key, leases._PLACE).where(leases._is_free(), job.topic == bindparam("of"), since)
     patch.setattr(leases, "_TAKE", leases._taking(due.order_by(job.run_at, job.seq).limit(bindparam("limit"))))
 
 
