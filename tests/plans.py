@@ -39,8 +39,11 @@ def noted(session: Session, wanted: Index, count: int = 1) -> Iterator[list[str]
 
 
 @contextmanager
-def written(database: Database, about: str) -> Iterator[list[str]]:
-    """The plans of the statements of the block that name a table, writing ones too, once it has ended."""
+def written(database: Database, about: str, *, is_small: bool = True) -> Iterator[list[str]]:
+    """The plans of the statements of the block that name a table, writing ones too, once it has ended.
+
+    PostgreSQL would rather read all of a small one, and may not.
+    """
     statements: list[tuple[str, Any]] = []
 
     def keep(_connection: Connection, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
@@ -54,7 +57,7 @@ def written(database: Database, about: str) -> Iterator[list[str]]:
     finally:
         event.remove(database.engine, "before_cursor_execute", keep)
     with database.writing() as connection:
-        if connection.dialect.name == "postgresql":
+        if is_small and connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         plans.extend(_explained(connection, *asked) for asked in statements)
 

@@ -138,8 +138,8 @@ class is_found_by(FunctionElement[bool]):  # noqa: N801 - reads as the SQL funct
 class is_earlier(FunctionElement[bool]):  # noqa: N801 - reads as the SQL function it is
     """Has a row the same key as another and a smaller number? Given as key, number, the other's key, its number.
 
-    PostgreSQL compares both together, which the index of keys and numbers alone can answer: by the number alone it
-    might go through all that ever were. SQLite finds them apart, and by that index too.
+    PostgreSQL compares the number as part of a pair, which the index of keys and numbers alone can answer: by the
+    number alone it might go through all that ever were. SQLite would not look a pair up.
     """
 
     type = Boolean()
@@ -191,7 +191,7 @@ def _is_earlier(element: is_earlier, compiler: SQLCompiler, **how: Any) -> str:
     if compiler.dialect.name == "sqlite":
         return compiler.process(and_(key == other_key, number < other_number), **how)
     pair = tuple_(key, number) < tuple_(other_key, other_number)
-    return compiler.process(and_(key >= other_key, pair), **how)
+    return compiler.process(and_(key == other_key, pair), **how)
 
 
 class seconds_between(GenericFunction[float]):  # noqa: N801 - reads as the SQL function it is

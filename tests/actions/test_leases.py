@@ -16,6 +16,7 @@ from tests import plans
 from tests.conftest import Clock
 from tests.delivery import LEASE, Ring, bury, claim, enqueue, finish
 
+READS_ALL = re.compile(r"SCAN (?:jobs|other|head)|Seq Scan on jobs|Scan using \w+ on jobs.*\n(?! *Index Cond)")
 End = Callable[[application.App, leases.Claimed], None]
 
 
@@ -115,9 +116,19 @@ def test_a_claim_looks_its_jobs_up_while_a_long_transaction_keeps_what_ran_befor
         with plans.written(app.database, "jobs") as found:
             assert len(claim(app, topic=Ring.topic)) == 2
     assert len(waiting(app)) == 1
-    reads_all = re.compile(r"SCAN (?:jobs|other|head)|Seq Scan on jobs|Scan using \w+ on jobs.*\n(?! *Index Cond)")
-    assert [plan for plan in found if reads_all.search(plan)] == []
+    assert [plan for plan in found if READS_ALL.search(plan)] == []
     assert app.settings.is_sqlite or {"Tid Scan on jobs" in plan for plan in found} == {True}
+
+
+@pytest.mark.parametrize("is_analyzed", [False, True])
+def test_a_claim_looks_its_jobs_up_among_many(app: application.App, is_analyzed: bool) -> None:
+    enqueue(app, *rings(*map(str, range(3000)), "1"))
+    if is_analyzed:
+        with app.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("ANALYZE jobs"))
+    with plans.written(app.database, "jobs", is_small=False) as found:
+        assert len(claim(app, topic=Ring.topic, limit=10)) == 10
+    assert [plan for plan in found if READS_ALL.search(plan)] == []
 
 
 def test_the_topics_that_wait_are_found_however_many_jobs_do(app: application.App, clock: Clock) -> None:
