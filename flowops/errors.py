@@ -127,6 +127,10 @@ class AlreadyDecided(Conflict):
     """The effect is already {status}. Nothing was changed."""
 
 
+class ImpureRules(Invalid):
+    """{reason}. Nothing was loaded; mend it, and see all that is wrong with `flowops policy check DIR`."""
+
+
 class DeniedByPolicy(Conflict):
     """Policy denies this effect and nobody can approve it: {reason}. Nothing was changed."""
 

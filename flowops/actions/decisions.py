@@ -2,7 +2,7 @@
 
 from sqlalchemy import bindparam, exists, select
 
-from flowops.domain import effects, policies, verification
+from flowops.domain import effects, verification
 from flowops.domain.facts import Asked, Facts, History, Limits, Records
 from flowops.domain.policy import Policy, Verdict
 from flowops.settings import Settings
@@ -34,7 +34,7 @@ def keep(unit: Unit, stage: str, subject_id: str, facts: Facts, verdict: Verdict
     if not unit.session.scalar(_IS_KEPT, version):
         unit.lock("policy_versions")
         if not unit.session.scalar(_IS_KEPT, version):
-            unit.session.add(tables.PolicyVersion(**version, source=policies.source(), created_at=unit.now))
+            unit.session.add(tables.PolicyVersion(**version, source=policy.source, created_at=unit.now))
             unit.session.flush()
     decision = tables.Decision(
         stage=stage,

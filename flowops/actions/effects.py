@@ -138,7 +138,7 @@ def approve(
         handoffs.refuse_unread(unit, handoff, answer.last_message_id)
     before = Facts.model_validate(effect.decision.facts)
     facts, verdict = decisions.decide(unit, before.asked, records, policy, settings, before.history)
-    for ruled in (Verdict.model_validate(effect.decision.verdict), verdict):
+    for ruled in (Verdict.load(effect.decision.verdict), verdict):
         if ruled.outcome is Outcome.DENY:
             raise errors.DeniedByPolicy(reason=ruled.reason)
     fresh = kinds.content_sha256(effect.kind, effect.params, records)
@@ -244,7 +244,7 @@ def need_person(
         title=title,
         reason=issue,
         issues=[issue],
-        priority=Verdict.model_validate(request.decision.verdict).priority,
+        priority=Verdict.load(request.decision.verdict).priority,
         queue=request.queue,
         channel=request.channel,
     )

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import rfc8785
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
@@ -11,8 +11,10 @@ from pydantic.alias_generators import to_camel
 
 from flowops import errors
 from flowops.domain.access import Permission
-from flowops.domain.facts import Limits, Records
 from flowops.domain.money import Money
+
+if TYPE_CHECKING:  # facts tell what they ask for, so they know the kinds
+    from flowops.domain.facts import Limits, Records
 
 
 class Status(StrEnum):
@@ -113,7 +115,7 @@ def money(kind: str | None, params: dict[str, Any]) -> Money | None:
     return getattr(read(kind, params), "money", None)
 
 
-def content_sha256(kind: str, params: dict[str, Any], records: Records) -> str:
+def content_sha256(kind: str, params: dict[str, Any], records: "Records") -> str:
     """What an approval is bound to: the hash of kind, parameters and the record values used (RFC 8785 bytes).
 
     Fetch times and ages are left out, so asking again for unchanged records gives the same hash.
@@ -146,7 +148,7 @@ class Approvals:
         return self.needed, self.permission is Permission.EFFECTS_APPROVE_ABOVE_LIMIT, not self.proposer_may
 
 
-def approvals(kind: str, params: dict[str, Any], limits: Limits | None) -> Approvals:
+def approvals(kind: str, params: dict[str, Any], limits: "Limits | None") -> Approvals:
     """Whose approval an effect waits for.
 
     A reply needs one person with an operator's rights. Money up to the operator's limit too; above it a supervisor;

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from flowops.domain import times
+from flowops.domain import effects, times
 from flowops.domain.money import MAX_INTEGER, Money
 
 Slug = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[a-z0-9]+(?:[_.-][a-z0-9]+)*$")]
@@ -130,10 +130,46 @@ class Asked(Fact):
     sla_due_at: AwareDatetime | None = None
 
 
+WINDOWS = (1, 7, 30, 90)  # days
+
+
+class Tally(Fact):
+    """How many effects of one kind a customer got within the last days, and the money in minor units of a currency."""
+
+    kind: str
+    days: int
+    count: int = Field(ge=0)
+    currency: str | None = None
+    amount: int = Field(default=0, ge=0)
+
+
 class History(Fact):
-    """What this customer asked before: cases opened within the last 7 days, this one not counted."""
+    """What this customer asked before and what was done for them; the case or effect in question is not counted.
+
+    Cases are those opened within the last 7 days. Effects are those approved or done within each of `WINDOWS`.
+    """
 
     cases_in_7_days: int = Field(default=0, ge=0)
+    effects: tuple[Tally, ...] = ()
+
+    def count(self, kind: str, days: int) -> int:
+        """How many effects of a kind there were within the last days; ValueError for days that are none of `WINDOWS`.
+
+        >>> tallies = Tally(kind="reply", days=7, count=2), Tally(kind="reply", days=30, count=3)
+        >>> History(effects=tallies).count("reply", 7)
+        2
+        """
+        return sum(tally.count for tally in self._of(kind, days))
+
+    def total(self, kind: str, currency: str, days: int) -> int:
+        """How much money of a currency they moved, in minor units; ValueError as above."""
+        return sum(tally.amount for tally in self._of(kind, days) if tally.currency == currency)
+
+    def _of(self, kind: str, days: int) -> list[Tally]:
+        if days not in WINDOWS:
+            msg = f"effects are counted within {', '.join(map(str, WINDOWS))} days, not {days}"
+            raise ValueError(msg)
+        return [tally for tally in self.effects if tally.kind == kind and tally.days == days]
 
 
 class Limits(Fact):
@@ -174,4 +210,38 @@ class Facts(Fact):
 
     @property
     def failed(self) -> tuple[Check, ...]:
+        """The checks that did not pass."""
         return tuple(check for check in self.checks if not check.passed)
+
+    @property
+    def passed(self) -> frozenset[str]:
+        """The names of the checks that passed."""
+        return frozenset(check.name for check in self.checks if check.passed)
+
+    @property
+    def kind(self) -> str | None:
+        """The kind of effect that is asked for, as the caller spells it."""
+        return self.asked.kind
+
+    @property
+    def effect(self) -> effects.Params | None:
+        """The parameters as the kind's own type; None when they are wrong, or there is no such kind."""
+        return effects.read(self.asked.kind, self.asked.params)
+
+    @property
+    def money(self) -> Money | None:
+        """The money the effect moves; None when it moves none, or says so in a form that is not money."""
+        return getattr(self.effect, "money", None)
+
+    @property
+    def account(self) -> Account | None:
+        return self.records.account
+
+    @property
+    def invoice(self) -> Invoice | None:
+        return self.records.invoice
+
+    def told(self, source: str) -> dict[str, Any] | None:
+        """What the tool of this name said last, as the caller claims; None when it said nothing. Never enough alone."""
+        said = [tool for tool in self.asked.tools if tool.source == source]
+        return max(said, key=lambda tool: tool.at).data if said else None

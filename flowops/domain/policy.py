@@ -1,12 +1,19 @@
-"""Rules, rulings and verdicts: the strictest verdict wins, and the trace says why."""
+"""Rules, rulings and verdicts: the strictest verdict wins, and the trace says why.
+
+What a rule module needs is here: `rule`, `Facts`, and the four rulings.
+"""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple, Self
 
-from flowops.domain.facts import Fact, Facts
-from flowops.domain.handoffs import Priority, Reason
+from flowops.domain import effects, reading, steps
+from flowops.domain.facts import Facts
+from flowops.domain.handoffs import Priority, Reason, Tier
+
+LONGEST_REASON = 500
+MOST_APPROVALS = 5
 
 
 class Outcome(StrEnum):
@@ -18,37 +25,97 @@ class Outcome(StrEnum):
     DENY = "deny"
 
 
-class Ruling(Fact):
+class Mode(StrEnum):
+    """Does a rule count (`on`), is what it says only kept beside the verdict (`shadow`), or is it not asked (`off`)?"""
+
+    ON = "on"
+    SHADOW = "shadow"
+    OFF = "off"
+
+
+class Ruling(NamedTuple):
     """What one rule said and why, in a sentence with the numbers in it.
 
-    `issue` is the handoff reason a review of this rule stands for; `priority` is the least the case deserves.
+    `issue` is the handoff reason a review of this rule stands for. The rest is the least the case deserves: its
+    priority, whose role is needed for it, and how many different people must approve the effect.
     """
 
-    rule: str
     outcome: Outcome
     reason: str
     issue: Reason | None = None
     priority: Priority | None = None
+    tier: Tier | None = None
+    approvals: int = 0
 
 
 def approve(reason: str) -> Ruling:
     """Nothing here needs a person."""
-    return Ruling(rule="", outcome=Outcome.APPROVE, reason=reason)
+    return Ruling(Outcome.APPROVE, _plain(reason))
 
 
-def review(reason: str, issue: Reason = Reason.POLICY_BOUNDARY, priority: Priority | None = None) -> Ruling:
+def review(
+    reason: str,
+    issue: Reason = Reason.POLICY_BOUNDARY,
+    priority: Priority | None = None,
+    *,
+    tier: Tier | None = None,
+    approvals: int = 0,
+) -> Ruling:
     """A person must decide; `issue` becomes one of the handoff's issues."""
-    return Ruling(rule="", outcome=Outcome.REVIEW, reason=reason, issue=issue, priority=priority)
+    return Ruling(Outcome.REVIEW, _plain(reason), Reason(issue), *_least(priority, tier, approvals))
 
 
 def deny(reason: str) -> Ruling:
     """Nobody may do this, a person neither."""
-    return Ruling(rule="", outcome=Outcome.DENY, reason=reason)
+    return Ruling(Outcome.DENY, _plain(reason))
 
 
-def abstain(reason: str, priority: Priority | None = None) -> Ruling:
-    """This rule has nothing to say about the outcome; it may still speak about the priority."""
-    return Ruling(rule="", outcome=Outcome.ABSTAIN, reason=reason, priority=priority)
+def abstain(reason: str, priority: Priority | None = None, *, tier: Tier | None = None, approvals: int = 0) -> Ruling:
+    """This rule has nothing to say about the outcome; it may still speak about who decides, and how soon."""
+    return Ruling(Outcome.ABSTAIN, _plain(reason), None, *_least(priority, tier, approvals))
+
+
+def _plain(reason: str) -> str:
+    """One line that every database can store, and of a length that people read."""
+    if type(reason) is not str:
+        msg = f"the reason of a ruling is a sentence, not {type(reason).__name__}"
+        raise TypeError(msg)
+    if not reason.isprintable():
+        reason = "".join(each if each.isprintable() else " " for each in reason)
+    return reason if len(reason) <= LONGEST_REASON else reason[: LONGEST_REASON - 1] + "…"
+
+
+def _least(priority: Priority | None, tier: Tier | None, approvals: int) -> tuple[Priority | None, Tier | None, int]:
+    if priority is None and tier is None and approvals == 0:
+        return _NOTHING_MORE
+    if not 0 <= approvals <= MOST_APPROVALS:
+        msg = f"an effect waits for at most {MOST_APPROVALS} approvals, not {approvals}"
+        raise ValueError(msg)
+    return priority and Priority(priority), tier and Tier(tier), int(approvals)
+
+
+_NOTHING_MORE = (None, None, 0)
+
+
+class Spoken(NamedTuple):
+    """One rule's part in a decision: what it ruled, and the facts it read, in the order it read them.
+
+    `failed` names what kept it from ruling, so that it asked for a person.
+    """
+
+    rule: str
+    mode: Mode
+    ruling: Ruling
+    read: tuple[str, ...]
+    failed: str | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.ruling.outcome
+
+    @property
+    def reason(self) -> str:
+        return self.ruling.reason
 
 
 @dataclass(frozen=True)
@@ -59,45 +126,114 @@ class Rule:
     doc: str
     kinds: frozenset[str]
     judge: Callable[[Facts], Ruling]
+    mode: Mode = Mode.ON
+    line: int = 0
 
     def rule_on(self, facts: Facts) -> Ruling:
-        """This rule's ruling under its name; a rule that fails asks for a person, it never stops a decision."""
+        """This rule's ruling; a rule that fails asks for a person, it never stops a decision."""
+        return self.speak(facts, []).ruling
+
+    def speak(self, facts: Facts, read: list[str]) -> Spoken:
+        """Its part in a decision on facts that note in `read` what is read of them."""
+        steps.begin()
         try:
             ruling = self.judge(facts)
-        except Exception as error:
+            failed = None if type(ruling) is Ruling else f"giving {type(ruling).__name__} and no ruling"
+        except (Exception, steps.Overrun) as error:
             # Its message may change with a library's version, and the same facts must give the same bytes.
-            ruling = review(f"the rule failed with {type(error).__name__}")
-        return ruling.model_copy(update={"rule": self.name})
+            ruling, failed = _NONE, type(error).__name__
+        if failed is not None:
+            ruling = review(f"the rule failed with {failed}")
+        spoken = Spoken(self.name, self.mode, ruling, tuple(dict.fromkeys(read)), failed)
+        read.clear()
+        return spoken
 
 
-def rule(*kinds: str) -> Callable[[Callable[[Facts], Ruling]], Rule]:
-    """Make a function a rule named after its module and itself, for these kinds of effect (none: for everything)."""
+_NONE = abstain("")
+
+
+def rule(*kinds: str, mode: str = "on") -> Callable[[Callable[[Facts], Ruling]], Rule]:
+    """Make a function a rule named after its module and itself, for these kinds of effect (none: for everything).
+
+    Its mode is on, shadow or off; anything else is a ValueError.
+    """
 
     def decorate(judge: Callable[[Facts], Ruling]) -> Rule:
         name = f"{judge.__module__.rpartition('.')[2]}.{judge.__name__}"
-        return Rule(name, " ".join((judge.__doc__ or "").split()), frozenset(kinds), judge)
+        doc = " ".join((judge.__doc__ or "").split())
+        return Rule(name, doc, frozenset(kinds), judge, Mode(mode), judge.__code__.co_firstlineno)
 
     return decorate
 
 
-class Verdict(Fact):
-    """What policy decided, and every rule that spoke."""
+class Divergence(NamedTuple):
+    """What the verdict would have been with a rule that is only in shadow."""
+
+    rule: str
+    outcome: Outcome
+
+
+class Verdict(NamedTuple):
+    """What policy decided, with every rule's part in it; `rulings` are those that mattered.
+
+    `tier` and `approvals` are the least that rules asked for, None and 0 when none did.
+    """
 
     outcome: Outcome
-    rulings: tuple[Ruling, ...]
+    trace: tuple[Spoken, ...]
     policy_version: str
     priority: Priority
     issues: tuple[Reason, ...] = ()
+    tier: Tier | None = None
+    approvals: int = 0
+    divergences: tuple[Divergence, ...] = ()
+
+    @property
+    def rulings(self) -> tuple[Spoken, ...]:
+        """The rules that count and said more than that they have nothing to say."""
+        return tuple(s for s in self.trace if s.mode is Mode.ON and _matters(s.ruling))
 
     @property
     def reason(self) -> str:
         """The sentence of the first ruling that made the outcome what it is."""
-        return next((r.reason for r in self.rulings if r.outcome is self.outcome), "no rule approved it")
+        return next((s.ruling.reason for s in self._decisive), "no rule approved it")
 
     @property
     def decided_by(self) -> str:
         """The rule behind that sentence; `default` when no rule approved it."""
-        return next((r.rule for r in self.rulings if r.outcome is self.outcome), "default")
+        return next((s.rule for s in self._decisive), "default")
+
+    @property
+    def _decisive(self) -> Iterable[Spoken]:
+        return (s for s in self.trace if s.mode is Mode.ON and s.ruling.outcome is self.outcome)
+
+    def dump(self) -> dict[str, Any]:
+        """The verdict as it is kept: JSON types, under the names clients see."""
+        return {
+            "outcome": self.outcome.value,
+            "rulings": [_told(spoken) for spoken in self.rulings],
+            "policyVersion": self.policy_version,
+            "priority": self.priority.value,
+            "issues": [issue.value for issue in self.issues],
+            "tier": self.tier and self.tier.value,
+            "approvals": self.approvals,
+            "divergences": [{"rule": each.rule, "outcome": each.outcome.value} for each in self.divergences],
+            "trace": [_told(s) | {"mode": s.mode.value, "read": list(s.read), "failed": s.failed} for s in self.trace],
+        }
+
+    @classmethod
+    def load(cls, kept: dict[str, Any]) -> Self:
+        """The verdict that was kept; what versions before kept says less."""
+        return cls(
+            outcome=Outcome(kept["outcome"]),
+            trace=tuple(_spoken(each) for each in kept.get("trace", kept["rulings"])),
+            policy_version=kept["policyVersion"],
+            priority=Priority(kept["priority"]),
+            issues=tuple(map(Reason, kept["issues"])),
+            tier=Tier(kept["tier"]) if kept.get("tier") else None,
+            approvals=kept.get("approvals", 0),
+            divergences=tuple(Divergence(d["rule"], Outcome(d["outcome"])) for d in kept.get("divergences", ())),
+        )
 
 
 @dataclass(frozen=True)
@@ -106,28 +242,49 @@ class Policy:
 
     version: str
     rules: tuple[Rule, ...]
+    source: str = ""
+    _of: dict[str | None, tuple[Rule, ...]] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def decide(self, facts: Facts) -> Verdict:
         """Let every rule that applies speak; the strictest wins, and when nobody approves the verdict is review.
 
-        Abstentions are left out of the trace unless they say something about the priority.
+        No rule alone approves an effect of which a record is missing, or a check did not pass.
         """
-        spoke = (rule.rule_on(facts) for rule in self.rules if not rule.kinds or facts.asked.kind in rule.kinds)
-        rulings = tuple(r for r in spoke if r.outcome is not Outcome.ABSTAIN or r.priority is not None)
-        spoken = {r.outcome for r in rulings}
-        outcome = next((o for o in (Outcome.DENY, Outcome.REVIEW, Outcome.APPROVE) if o in spoken), Outcome.REVIEW)
-        issues = {r.issue for r in rulings if r.issue is not None}
+        read: list[str] = []
+        noting = reading.noting(facts, read.append)
+        trace = [rule.speak(noting, read) for rule in self._rules(facts.asked.kind)]
+        rulings = [spoken.ruling for spoken in trace if spoken.mode is Mode.ON]
+        if (outcome := _strictest(rulings)) is Outcome.APPROVE and (doubt := _doubt(facts)):
+            objection = Spoken("default.known_and_verified", Mode.ON, review(doubt, Reason.VERIFICATION_FAILED), ())
+            trace.append(objection)
+            rulings.append(objection.ruling)
+            outcome = Outcome.REVIEW
+        shadows = [spoken for spoken in trace if spoken.mode is Mode.SHADOW]
+        others = [Divergence(s.rule, _strictest([*rulings, s.ruling])) for s in shadows]
+        issues = {ruling.issue for ruling in rulings if ruling.issue is not None}
         return Verdict(
-            outcome=outcome,
-            rulings=rulings,
-            policy_version=self.version,
-            priority=highest(r.priority for r in rulings),
-            issues=tuple(reason for reason in Reason if reason in issues),
+            outcome,
+            tuple(trace),
+            self.version,
+            highest(ruling.priority for ruling in rulings),
+            tuple(reason for reason in Reason if reason in issues) if issues else (),
+            Tier.SUPERVISOR if any(ruling.tier is Tier.SUPERVISOR for ruling in rulings) else None,
+            max((ruling.approvals for ruling in rulings), default=0),
+            tuple(other for other in others if other.outcome is not outcome),
         )
 
     def describe(self) -> list[dict[str, Any]]:
         """The rules for people to read."""
-        return [{"name": r.name, "doc": r.doc, "kinds": sorted(r.kinds), "mode": "on"} for r in self.rules]
+        return [{"name": r.name, "doc": r.doc, "kinds": sorted(r.kinds), "mode": r.mode.value} for r in self.rules]
+
+    def _rules(self, kind: str | None) -> tuple[Rule, ...]:
+        """Those that speak about this kind of effect; kinds nobody knows are not remembered, or there were no end."""
+        known = kind if kind is None or kind in effects.KINDS else ""
+        if known not in self._of:
+            self._of[known] = tuple(
+                rule for rule in self.rules if rule.mode is not Mode.OFF and (not rule.kinds or known in rule.kinds)
+            )
+        return self._of[known]
 
 
 def highest(priorities: Iterable[Priority | None]) -> Priority:
@@ -137,3 +294,53 @@ def highest(priorities: Iterable[Priority | None]) -> Priority:
     <Priority.HIGH: 'high'>
     """
     return max((p for p in priorities if p), key=lambda p: p.rank, default=Priority.MEDIUM)
+
+
+_SEVERITY = (Outcome.DENY, Outcome.REVIEW, Outcome.APPROVE)
+
+
+def _strictest(rulings: Iterable[Ruling]) -> Outcome:
+    spoken = {ruling.outcome for ruling in rulings}
+    return next((outcome for outcome in _SEVERITY if outcome in spoken), Outcome.REVIEW)
+
+
+def _matters(ruling: Ruling) -> bool:
+    return ruling.outcome is not Outcome.ABSTAIN or ruling[3:] != _NOTHING_MORE
+
+
+def _doubt(facts: Facts) -> str | None:
+    """Why nobody but a person can approve the effect that is asked for."""
+    if facts.asked.kind is None:
+        return None
+    needed = effects.KINDS[facts.asked.kind].records if facts.asked.kind in effects.KINDS else ()
+    missing = [name for name in needed if getattr(facts.records, name) is None]
+    if not needed or missing or facts.effect is None:
+        return f"the {' and the '.join(missing) or 'effect'} it needs is not known"
+    if not facts.checks or facts.failed:
+        return "it was not verified, or not everything of it"
+    return None
+
+
+def _told(spoken: Spoken) -> dict[str, Any]:
+    ruling = spoken.ruling
+    return {
+        "rule": spoken.rule,
+        "outcome": ruling.outcome.value,
+        "reason": ruling.reason,
+        "issue": ruling.issue and ruling.issue.value,
+        "priority": ruling.priority and ruling.priority.value,
+        "tier": ruling.tier and ruling.tier.value,
+        "approvals": ruling.approvals,
+    }
+
+
+def _spoken(told: dict[str, Any]) -> Spoken:
+    ruling = Ruling(
+        Outcome(told["outcome"]),
+        told["reason"],
+        Reason(told["issue"]) if told["issue"] else None,
+        Priority(told["priority"]) if told["priority"] else None,
+        Tier(told["tier"]) if told.get("tier") else None,
+        told.get("approvals", 0),
+    )
+    return Spoken(told["rule"], Mode(told.get("mode", "on")), ruling, tuple(told.get("read", ())), told.get("failed"))

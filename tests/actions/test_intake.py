@@ -91,7 +91,9 @@ def test_verification_has_the_last_word_even_when_no_rule_mentions_it(app: App, 
     records = app.fetch(incoming.asked)
     with app.unit(bot) as unit:
         request = intake.receive(unit, incoming, records, lax, app.settings)
-    assert Verdict.model_validate(request.decision.verdict).outcome == "approve"
+    verdict = Verdict.load(request.decision.verdict)
+    assert (verdict.outcome, verdict.decided_by) == ("review", "default.known_and_verified")
+    assert [spoken.rule for spoken in verdict.trace] == ["lax", "default.known_and_verified"]
     assert request.outcome == "handed_off"
     assert rows(app, tables.Handoff)[0].reason == Reason.VERIFICATION_FAILED
 

@@ -33,7 +33,6 @@ def broken(facts: Facts) -> Ruling:
 
 RULINGS = st.builds(
     Ruling,
-    rule=st.just(""),
     outcome=st.sampled_from(Outcome),
     reason=st.text(),
     issue=st.none() | st.sampled_from(Reason),
@@ -46,13 +45,13 @@ SEVERITY = list(Outcome)
 def test_the_strictest_ruling_is_the_verdict(rulings: list[Ruling]) -> None:
     spoken = [r.outcome for r in rulings if r.outcome is not Outcome.ABSTAIN]
     expected = max(spoken, key=SEVERITY.index, default=Outcome.REVIEW)
-    assert speaking(*rulings).decide(make.facts()).outcome is expected
+    assert speaking(*rulings).decide(make.verified()).outcome is expected
 
 
 @given(st.lists(RULINGS, max_size=5), RULINGS.filter(lambda r: r.outcome in {Outcome.REVIEW, Outcome.DENY}))
 def test_one_more_objection_never_makes_a_verdict_milder(rulings: list[Ruling], objection: Ruling) -> None:
-    before = speaking(*rulings).decide(make.facts())
-    after = speaking(*rulings, objection).decide(make.facts())
+    before = speaking(*rulings).decide(make.verified())
+    after = speaking(*rulings, objection).decide(make.verified())
     assert SEVERITY.index(after.outcome) >= SEVERITY.index(before.outcome)
     if any(ruling.priority for ruling in rulings):  # else the first to speak replaces the default, medium
         assert after.priority.rank >= before.priority.rank
@@ -61,18 +60,18 @@ def test_one_more_objection_never_makes_a_verdict_milder(rulings: list[Ruling], 
 
 @given(st.permutations([policy.deny("d"), policy.review("r"), policy.approve("a"), policy.abstain("n", Priority.HIGH)]))
 def test_the_order_of_rules_does_not_change_the_outcome(rulings: list[Ruling]) -> None:
-    verdict = speaking(*rulings).decide(make.facts())
+    verdict = speaking(*rulings).decide(make.verified())
     assert (verdict.outcome, verdict.priority, verdict.reason) == (Outcome.DENY, Priority.HIGH, "d")
 
 
 def test_when_nobody_approves_a_person_decides() -> None:
-    verdict = speaking().decide(make.facts())
+    verdict = speaking().decide(make.verified())
     assert (verdict.outcome, verdict.priority) == (Outcome.REVIEW, Priority.MEDIUM)
     assert verdict.reason == "no rule approved it"
 
 
 def test_an_abstention_is_told_only_when_it_says_something_about_the_priority() -> None:
-    verdict = speaking(policy.abstain("quiet"), policy.abstain("urgent", Priority.URGENT)).decide(make.facts())
+    verdict = speaking(policy.abstain("quiet"), policy.abstain("urgent", Priority.URGENT)).decide(make.verified())
     assert [r.reason for r in verdict.rulings] == ["urgent"]
 
 
@@ -82,7 +81,7 @@ def test_issues_are_listed_strictest_first_and_once() -> None:
         policy.review("b", Reason.ESCALATED),
         policy.review("c", Reason.SLA_RISK),
     ]
-    assert speaking(*rulings).decide(make.facts()).issues == (Reason.ESCALATED, Reason.SLA_RISK)
+    assert speaking(*rulings).decide(make.verified()).issues == (Reason.ESCALATED, Reason.SLA_RISK)
 
 
 def test_a_rule_is_named_after_its_module_and_itself() -> None:
@@ -96,7 +95,7 @@ def test_a_rule_speaks_only_about_its_kinds(kind: str, outcome: Outcome) -> None
 
 
 def test_a_rule_that_fails_asks_for_a_person_and_stops_nobody() -> None:
-    verdict = Policy("v1", (broken, *speaking(policy.approve("fine")).rules)).decide(make.facts())
+    verdict = Policy("v1", (broken, *speaking(policy.approve("fine")).rules)).decide(make.verified())
     assert verdict.outcome is Outcome.REVIEW
     assert verdict.reason == "the rule failed with ZeroDivisionError"
 

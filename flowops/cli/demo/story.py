@@ -51,7 +51,7 @@ def tell(app: App) -> None:
     _step(2, "Facts and checks", "FlowOps asks the systems of record itself and holds the request against them.")
     _show_checks(proposal.facts)
     _step(3, "The verdict", "Policy is code. The strictest rule wins, and each says why.")
-    _show_verdict(Verdict.model_validate(proposal.verdict))
+    _show_verdict(Verdict.load(proposal.verdict))
     _step(4, "The handoff", "What policy may not decide alone becomes a case that a person must own.")
     _show_handoff(app, ref, proposal)
     world.deliver(app)

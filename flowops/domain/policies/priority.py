@@ -3,7 +3,7 @@
 These rules never decide an outcome. A case that no rule speaks about has medium priority.
 """
 
-from flowops.domain import effects, policy
+from flowops.domain import policy
 from flowops.domain.facts import Facts, Plan
 from flowops.domain.handoffs import Priority
 from flowops.domain.money import Money
@@ -13,7 +13,7 @@ from flowops.domain.policy import Ruling
 @policy.rule()
 def plan(facts: Facts) -> Ruling:
     """An enterprise customer, by the account on record and not by what the request claims, has high priority."""
-    account = facts.records.account
+    account = facts.account
     if account and account.plan is Plan.ENTERPRISE:
         return policy.abstain("an enterprise customer has high priority", Priority.HIGH)
     return policy.abstain("the plan asks for no other priority")
@@ -22,7 +22,7 @@ def plan(facts: Facts) -> Ruling:
 @policy.rule()
 def amount(facts: Facts) -> Ruling:
     """Money for which two people are needed has high priority, so that the second is found in time."""
-    money = effects.money(facts.asked.kind, facts.asked.params)
+    money = facts.money
     if money and facts.limits and money.amount >= facts.limits.two_people:
         limit = Money(amount=facts.limits.two_people, currency=money.currency)
         return policy.abstain(f"{money} is at or above {limit}, from where two people are needed", Priority.HIGH)

@@ -12,7 +12,7 @@ from flowops.domain.money import Money
 from flowops.domain.policy import Ruling
 
 OLDEST = timedelta(days=30)
-AUTOMATIC_PLANS = {Plan.FREE, Plan.PRO}
+AUTOMATIC_PLANS = frozenset({Plan.FREE, Plan.PRO})
 NEEDED = frozenset(
     {
         "records_available",
@@ -36,8 +36,8 @@ def nothing_refundable(facts: Facts) -> Ruling:
     Only a fresh record of the very invoice, belonging to this customer, can say so. While a gateway is out a person
     decides.
     """
-    invoice = facts.records.invoice
-    sure = _passed(facts) >= {"records_fresh", "invoice_exists", "invoice_belongs_to_customer"}
+    invoice = facts.invoice
+    sure = facts.passed >= {"records_fresh", "invoice_exists", "invoice_belongs_to_customer"}
     if invoice and sure and not facts.records.errors and invoice.refundable.amount == 0:
         return policy.deny(
             f"nothing of invoice {invoice.id} can be refunded: {invoice.refundable} of {invoice.total} is left"
@@ -48,7 +48,7 @@ def nothing_refundable(facts: Facts) -> Ruling:
 @policy.rule("refund")
 def age(facts: Facts) -> Ruling:
     """A person decides about money received more than 30 days ago, or at a time that is unknown or still to come."""
-    invoice = facts.records.invoice
+    invoice = facts.invoice
     if invoice is None:
         return policy.abstain("no invoice is known")
     if invoice.paid_at is None:
@@ -66,7 +66,7 @@ def age(facts: Facts) -> Ruling:
 @policy.rule("refund")
 def enterprise_plan(facts: Facts) -> Ruling:
     """Refunds to enterprise customers are decided by a person, because their contracts say more than our records."""
-    account = facts.records.account
+    account = facts.account
     if account and account.plan is Plan.ENTERPRISE:
         return policy.review(f"{account.id} is an enterprise customer, whose refunds a person decides")
     return policy.abstain("not an enterprise customer")
@@ -75,7 +75,7 @@ def enterprise_plan(facts: Facts) -> Ruling:
 @policy.rule("refund")
 def amount_limit(facts: Facts) -> Ruling:
     """A person decides about money above the automatic limit, or in a currency that has no limits."""
-    money = effects.money(facts.asked.kind, facts.asked.params)
+    money = facts.money
     if money is None:
         return policy.abstain("no amount is known")
     if facts.limits is None:
@@ -92,14 +92,14 @@ def small_and_recent(facts: Facts) -> Ruling:
 
     The records are read here once more instead of trusting the names of the checks alone.
     """
-    account, invoice, limits = facts.records.account, facts.records.invoice, facts.limits
-    refund = effects.read(facts.asked.kind, facts.asked.params)
+    account, invoice, limits = facts.account, facts.invoice, facts.limits
+    refund = facts.effect
     if not (account and invoice and invoice.paid_at and limits and isinstance(refund, effects.Refund)):
         return policy.abstain("a fact the approval needs is missing")
     money = refund.money
     sane = (
         not facts.failed
-        and _passed(facts) >= NEEDED
+        and facts.passed >= NEEDED
         and not facts.records.errors
         and account.id == invoice.customer_id == facts.asked.customer_id
         and account.status == "active"

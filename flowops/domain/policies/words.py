@@ -11,7 +11,7 @@ import unicodedata
 from flowops.domain.facts import Asked
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
-_WHO = {"customer", "third_party"}  # an automation that mentions a chargeback does not threaten one
+_WHO = frozenset({"customer", "third_party"})  # an automation that mentions a chargeback does not threaten one
 
 
 def _phrases(*patterns: str) -> re.Pattern[str]:

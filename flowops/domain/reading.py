@@ -1,0 +1,119 @@
+"""Facts that note what of them is read, and that nobody can change, for the trace of a decision.
+
+A rule gets them in place of the facts themselves and cannot tell the difference, save that they are faster to ask than
+to look into: a class is made for each kind of fact, with a property for each of its fields.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NoReturn, cast, get_args
+
+from flowops.domain.facts import Fact, Facts
+
+
+class Frozen(dict[str, Any]):
+    """A JSON object that refuses to be changed; its lists are tuples, and its objects like itself."""
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        msg = "facts cannot be changed"
+        raise TypeError(msg)
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+
+class _Noting:
+    """One fact; `note` is told the path of each field that is read, like "account.plan"."""
+
+    __slots__ = ("_known", "_note", "_of", "_values")
+
+    def __init__(self, of: Fact, note: Callable[[str], None]) -> None:
+        self._of, self._values, self._note = of, of.__dict__, note
+        self._known: dict[str, Any] = {}  # what was made of a field at its first reading
+
+
+def noting(facts: Facts, note: Callable[[str], None]) -> Facts:
+    """These facts, which call `note` with the path of whatever is read of them.
+
+    >>> read: list[str] = []
+    >>> from flowops.domain.facts import Asked, Records
+    >>> from datetime import UTC, datetime
+    >>> noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    >>> asked = Asked(channel="mail", customer_id="c", kind="refund")
+    >>> facts = noting(Facts(asked=asked, records=Records(fetched_at=noon), now=noon), read.append)
+    >>> facts.asked.kind, facts.account, read
+    ('refund', None, ['asked', 'asked.kind', 'account'])
+    """
+    return cast(Facts, _class(type(facts), "")(facts, note))
+
+
+def frozen(value: Any) -> Any:
+    """JSON that cannot be changed."""
+    if isinstance(value, dict):
+        return Frozen({name: frozen(each) for name, each in value.items()})
+    return tuple(map(frozen, value)) if isinstance(value, list | tuple) else value
+
+
+def _part(fact: Fact, path: str) -> type[_Noting]:
+    return _class(type(fact), f"{path}.")
+
+
+@cache
+def _class(of: type[Fact], at: str) -> type[_Noting]:
+    fields = {name: _field(name, at + name, field.annotation) for name, field in of.model_fields.items()}
+    told = {
+        name: _property(name, at + name) if isinstance(value, property) else _method(name, at + name)
+        for base in of.__mro__
+        if issubclass(base, Fact) and base is not Fact
+        for name, value in vars(base).items()
+        if not name.startswith("_") and (isinstance(value, property) or callable(value)) and name not in fields
+    }
+    return type(f"Noting{of.__name__}", (_Noting,), {"__slots__": ()} | told | fields)
+
+
+def _field(name: str, path: str, annotation: Any) -> property:
+    if _holds(annotation, Fact) or _holds(annotation, dict):
+        return _made(path, lambda fact: fact._values[name], name)
+
+    def read(fact: _Noting) -> Any:
+        fact._note(path)
+        return fact._values[name]
+
+    return property(read)
+
+
+def _property(name: str, path: str) -> property:
+    return _made(path, lambda fact: getattr(fact._of, name), name)
+
+
+def _made(path: str, find: Callable[[_Noting], Any], name: str) -> property:
+    """Another fact, or JSON, made to note or frozen at its first reading."""
+
+    def read(fact: _Noting) -> Any:
+        fact._note(path)
+        known = fact._known
+        if name not in known:
+            value = find(fact)
+            known[name] = _part(value, path)(value, fact._note) if isinstance(value, Fact) else frozen(value)
+        return known[name]
+
+    return property(read)
+
+
+def _method(name: str, path: str) -> property:
+    def read(fact: _Noting) -> Callable[..., Any]:
+        def call(*given: Any) -> Any:
+            fact._note(f"{path}({', '.join(map(str, given))})")
+            return frozen(getattr(fact._of, name)(*given))
+
+        return call
+
+    return property(read)
+
+
+def _holds(annotation: Any, kind: type) -> bool:
+    """Is a value of this type, or may it be, such a thing (and not a tuple of them)?"""
+    of = getattr(annotation, "__origin__", annotation)
+    if isinstance(of, type):
+        return issubclass(of, kind)
+    return any(_holds(each, kind) for each in get_args(annotation))

@@ -1,0 +1,113 @@
+"""Makes a policy of the source of its rules: read for what it may not do, run with a bound, known by its hash."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+import rfc8785
+
+from flowops import errors
+from flowops.domain import policy, purity
+
+FORMAT = 1  # of decisions: what a version of this product would decide differently from the same rules has another
+_PACKAGE = "flowops.domain.policies"
+
+
+def load(files: Mapping[str, str]) -> policy.Policy:
+    """The policy of these modules, file name to source.
+
+    Rules are asked in the order of the files' names and of their lines. Raises ImpureRules when a module does what
+    rules may not do, and Invalid when one cannot be loaded; either names the file, the line and the reason.
+    """
+    sources = {name: _normal(files[name]) for name in sorted(files)}
+    if found := [impurity for name, source in sources.items() for impurity in check(name, source, sources)]:
+        raise errors.ImpureRules(reason=str(found[0]), found=tuple(map(str, found)))
+    source = canonical(sources)
+    rules = [value for module in _run(sources).values() for value in vars(module).values()]
+    return policy.Policy(version(source), tuple(each for each in rules if isinstance(each, policy.Rule)), source)
+
+
+def check(name: str, source: str, files: Mapping[str, str]) -> list[purity.Impurity]:
+    """What a module does that rules may not do, when it lies beside these files."""
+    return purity.check(name, source, frozenset(file.removesuffix(".py") for file in files if file != name))
+
+
+def canonical(files: Mapping[str, str]) -> str:
+    """The text a version is the hash of (RFC 8785): the same rules have the same one on every platform."""
+    return rfc8785.dumps({"files": {name: _normal(text) for name, text in files.items()}, "format": FORMAT}).decode()
+
+
+def version(source: str) -> str:
+    """The name of the policy whose canonical source this is."""
+    return "sha256:" + hashlib.sha256(source.encode()).hexdigest()
+
+
+def restore(named: str, source: str) -> policy.Policy:
+    """A policy from the canonical source that was kept under its version.
+
+    Raises Invalid when it is another's, or of a version of this product that decided in another way.
+    """
+    if version(source) != named:
+        raise errors.Invalid(reason=f"The source kept for policy {named} is not the one it is the hash of.")
+    try:
+        kept = json.loads(source)
+    except ValueError:
+        kept = {}
+    if not isinstance(kept, dict) or kept.get("format") != FORMAT:
+        raise errors.Invalid(reason=f"Policy {named} was decided with by another version of this product.")
+    return load(kept["files"])
+
+
+def _normal(text: str) -> str:
+    return text.removeprefix("\ufeff").replace("\r\n", "\n")
+
+
+def _run(sources: Mapping[str, str]) -> dict[str, ModuleType]:
+    """The modules by name, each run once, what they import of each other first."""
+    modules: dict[str, ModuleType] = {}
+    begun: list[str] = []
+
+    def run(name: str) -> ModuleType:
+        if name in modules:
+            return modules[name]
+        file = f"{name}.py"
+        if name in begun:
+            raise errors.Invalid(reason=f"{file} and {begun[-1]}.py import each other. Nothing was loaded.")
+        begun.append(name)
+        module = ModuleType(f"{_PACKAGE}.{name}")
+        vars(module)["__builtins__"] = purity.given(importing(module))
+        try:
+            exec(purity.compiled(file, sources[file]), vars(module))  # noqa: S102 - this is what rules are for
+        except errors.FlowOpsError:
+            raise
+        except Exception as error:
+            line = _line(error, file)
+            reason = f"{file}:{line}: it cannot be loaded: {type(error).__name__}: {error}. Nothing was loaded."
+            raise errors.Invalid(reason=reason) from error
+        modules[name] = module
+        return module
+
+    def importing(module: ModuleType) -> Callable[..., Any]:
+        def find(name: str, of: Any = None, local: Any = None, wanted: Any = (), level: int = 0) -> Any:
+            if level or name == _PACKAGE:
+                package = ModuleType(_PACKAGE)
+                for each in wanted:
+                    setattr(package, each, run(each))
+                return package
+            return __import__(name, None, None, wanted, 0)
+
+        return find
+
+    return {file: run(file.removesuffix(".py")) for file in sources}
+
+
+def _line(error: BaseException, file: str) -> int:
+    """Where in the module it happened."""
+    at, line = error.__traceback__, 1
+    while at is not None:
+        if at.tb_frame.f_code.co_filename == file:
+            line = at.tb_lineno
+        at = at.tb_next
+    return line

@@ -1,0 +1,120 @@
+"""Rules are loaded from their source, have a bound, and are known by the hash of it."""
+
+from collections.abc import Callable
+
+import pytest
+
+from flowops import errors
+from flowops.domain import policies, ruleset, steps
+from flowops.domain.policy import Outcome, Policy, Spoken
+from tests.domain import make
+
+HEAD = "from flowops.domain.policy import Facts, Ruling, abstain, approve, review, rule\n"
+
+
+def own(body: str, **others: str) -> Policy:
+    return ruleset.load(
+        {"own.py": f'{HEAD}@rule()\ndef said(facts: Facts) -> Ruling:\n    """Says."""\n{body}'} | others
+    )
+
+
+def said(body: str, **others: str) -> Spoken:
+    return own(body, **others).decide(make.verified()).trace[0]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "    for a in range(1000):\n        for b in range(1000):\n            pass\n    return approve('done')",
+        "    return approve(str(sum(a * b for a in range(1000) for b in range(1000))))",
+        "    return approve(str(sum(range(10_000_000))))",
+        "    return approve(str(again(30)))\n\n"
+        "def again(n: int) -> int:\n    return again(n - 1) + again(n - 1) if n else 1",
+        "    f = lambda n: f(n - 1) + f(n - 1) if n else 1\n    return approve(str(f(30)))",
+        "    try:\n        return approve(str([n for n in range(90_000) for m in range(90_000)]))\n"
+        "    except Exception:\n        return approve('caught')",
+    ],
+)
+def test_a_rule_that_would_take_for_ever_asks_for_a_person(body: str) -> None:
+    first, second = said(body), said(body)
+    assert (first.outcome, first.failed) == (Outcome.REVIEW, "Overrun")
+    assert first == second
+
+
+def test_the_bound_is_of_each_rule_and_not_of_all_of_them() -> None:
+    body = f"    return abstain(str(len([n for n in range({steps.MOST - 1})])))"
+    policy = own(body)
+    assert [policy.decide(make.verified()).trace[0].failed for _ in range(3)] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("body", "failed"),
+    [
+        ("    return 1 / 0", "ZeroDivisionError"),
+        ("    return True", "giving bool and no ruling"),
+        ("    return approve(5)", "TypeError"),
+        ("    return review('r', 'whatever')", "ValueError"),
+        ("    return review('r', approvals=99)", "ValueError"),
+        ("    facts.asked.params.update(money=1)\n    return approve('changed')", "TypeError"),
+        ("    return approve(facts.account.nothing)", "AttributeError"),
+    ],
+)
+def test_a_rule_that_fails_asks_for_a_person(body: str, failed: str) -> None:
+    spoken = said(body)
+    assert (spoken.outcome, spoken.failed, spoken.reason) == (Outcome.REVIEW, failed, f"the rule failed with {failed}")
+
+
+def test_a_reason_is_one_line_that_can_be_stored() -> None:
+    assert said("    return abstain('a\\0b\\nc' + 'd' * 600)").reason == f"a b c{'d' * 494}…"
+
+
+def test_rules_may_be_shared_between_modules() -> None:
+    others = {"limits.py": "HIGH = 5\n"}
+    source = (
+        f"from . import limits\n{HEAD}@rule()\ndef said(facts: Facts) -> Ruling:\n    return abstain(str(limits.HIGH))"
+    )
+    [rule] = ruleset.load({"own.py": source} | others).rules
+    assert rule.rule_on(make.verified()).reason == "5"
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"a.py": "from . import b\n", "b.py": "from . import a\n"}, "import each other"),
+        ({"a.py": "X = 1\n\nY = 1 / 0\n"}, "a.py:3: it cannot be loaded: ZeroDivisionError: division by zero"),
+        ({"a.py": f"{HEAD}@rule(mode='maybe')\ndef r(facts: Facts) -> Ruling: ...\n"}, "a.py:2: it cannot be loaded"),
+    ],
+)
+def test_what_cannot_be_loaded_is_said_with_its_line(files: dict[str, str], reason: str) -> None:
+    with pytest.raises(errors.Invalid, match=reason):
+        ruleset.load(files)
+
+
+def test_the_version_is_that_of_the_source_on_every_platform() -> None:
+    one, same, other = (ruleset.load({"a.py": text}).version for text in ("X = 1\n", "\ufeffX = 1\r\n", "X = 2\n"))
+    assert one == same != other
+
+
+def test_a_kept_policy_decides_as_it_did() -> None:
+    policy = policies.builtin()
+    kept = ruleset.restore(policy.version, policy.source)
+    assert kept.decide(make.verified()).dump() == policy.decide(make.verified()).dump()
+
+
+@pytest.mark.parametrize(
+    "bend", [lambda source: source.replace("30", "60"), lambda source: "# rules", lambda source: '{"format":0}']
+)
+def test_a_source_that_is_not_the_versions_own_is_refused(bend: Callable[[str], str]) -> None:
+    policy = policies.builtin()
+    with pytest.raises(errors.Invalid, match="not the one it is the hash of"):
+        ruleset.restore(policy.version, bend(policy.source))
+    with pytest.raises(errors.Invalid, match="another version"):
+        ruleset.restore(ruleset.version("{}"), "{}")
+
+
+def test_a_file_of_ones_own_takes_the_place_of_a_built_in_one() -> None:
+    together = policies.together({"replies.py": HEAD, "own.py": f"{HEAD}@rule()\ndef r(facts: Facts) -> Ruling: ...\n"})
+    names = {rule.name for rule in together.rules}
+    assert "own.r" in names
+    assert not any(name.startswith("replies.") for name in names)
+    assert names >= {rule.name for rule in policies.builtin().rules if not rule.name.startswith("replies.")}
