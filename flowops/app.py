@@ -99,7 +99,7 @@ def build(settings: Settings, clock: Clock | None = None) -> App:
     return App(
         settings=settings,
         database=database,
-        policy=policies.builtin(),
+        policy=_policy(settings),
         accounts=accounts.HttpAccounts(settings.accounts_url, _secret(settings.accounts_token), timeout)
         if settings.accounts_url
         else accounts.SandboxAccounts(sandbox),
@@ -120,6 +120,34 @@ def build(settings: Settings, clock: Clock | None = None) -> App:
         seats=feed.Seats(),
         stopping=threading.Event(),
     )
+
+
+def _policy(settings: Settings) -> Policy:
+    """The built-in rules and those of the configured folder."""
+    if not settings.policy_dir:
+        return policies.builtin()
+    try:
+        return policies.together(read_rules(Path(settings.policy_dir)))
+    except errors.Invalid as wrong:
+        raise errors.WrongSetting(reason=f"FLOWOPS_POLICY_DIR is wrong: {wrong}") from None
+
+
+def read_rules(folder: Path) -> dict[str, str]:
+    """The modules of rules in a folder, file name to source; those of its folders and of tests are not among them.
+
+    Raises `errors.WrongSetting` when there is no such folder, or a file of it is no text.
+    """
+    if not folder.is_dir():
+        reason = f"FLOWOPS_POLICY_DIR is wrong: there is no folder {str(folder)!r}. Nothing was started."
+        raise errors.WrongSetting(reason=reason)
+    files = [
+        file for file in sorted(folder.glob("*.py")) if not file.name.startswith(("__init__", "test_", "conftest"))
+    ]
+    try:
+        return {file.name: file.read_text("utf-8") for file in files}
+    except (OSError, UnicodeDecodeError) as error:
+        reason = f"FLOWOPS_POLICY_DIR is wrong: a file in it cannot be read ({error}). Nothing was started."
+        raise errors.WrongSetting(reason=reason) from None
 
 
 def _correlation_id() -> str | None:

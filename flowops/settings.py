@@ -153,6 +153,8 @@ class Settings(BaseSettings):
     # How long a proposal waits for a decision, and an approval for its execution.
     proposal_expiry: Duration = timedelta(days=7)
     approval_expiry: Duration = timedelta(hours=24)
+    # A folder of rules of one's own, beside the built-in ones; empty means none.
+    policy_dir: str = ""
     # Below this confidence of the caller a person looks.
     confidence_floor: Decimal = Field(default=Decimal("0.75"), ge=0, le=1)
     # kind -> currency -> limits; what is not listed needs a review by two people.

@@ -28,6 +28,7 @@ from flowops.api import (
     intake,
     outbox,
     ownership,
+    policies,
     search,
     strict,
     system,
@@ -76,7 +77,7 @@ def api(app: App) -> FastAPI:
     made.state.flowops = app
     problems.install(made)
     of_cases = (search, handoffs, ownership, conversation, bulk)
-    for module in (intake, *of_cases, effects, artifacts, outbox, webhooks, audit, system, documentation):
+    for module in (intake, *of_cases, effects, artifacts, policies, outbox, webhooks, audit, system, documentation):
         made.include_router(module.router)
     return made
 

@@ -38,7 +38,7 @@ def create(
     """Write down an effect; `automatic` means policy alone approved it, so it is queued at once."""
     kind = facts.asked.kind or ""
     params = kinds.kept(kind, facts.asked.params)
-    wanted = kinds.approvals(kind, params, facts.limits)
+    wanted = decisions.approvals(facts, verdict)
     effect = tables.Effect(
         request_id=request.id,
         handoff_id=handoff_id,
@@ -95,7 +95,8 @@ def propose(
     if isinstance(params, kinds.Reply) and params.artifact_id is not None:
         artifacts.take_draft(unit, handoff, params.artifact_id, params.subject, params.body)
     request = unit.session.get_one(tables.Request, handoff.request_id, options=[joinedload(tables.Request.decision)])
-    facts, verdict = decisions.decide(unit, asked, records, policy, settings, History())
+    history = History(effects=decisions.tallies(unit, request.customer_id))
+    facts, verdict = decisions.decide(unit, asked, records, policy, settings, history)
     decision = decisions.keep(unit, "proposal", handoff.id, facts, verdict, policy)
     unit.session.flush()
     effect = create(unit, request, handoff.id, facts, verdict, settings, automatic=False, decision=decision)
@@ -147,7 +148,7 @@ def approve(
     if facts.failed:
         names = ", ".join(check.name for check in facts.failed)
         raise errors.VerificationFailed(failed=names, checks=[check.dump() for check in facts.failed])
-    wanted = kinds.approvals(effect.kind, effect.params, facts.limits)
+    wanted = decisions.approvals(facts, verdict)
     if fresh != effect.content_sha256 or wanted.is_stricter_than(approvals.demanded(effect)):
         rebind(unit, effect, facts, verdict, policy, stage="approval")
         approvals.refuse_approver(unit, effect)  # other facts or limits may ask for another approver
@@ -336,7 +337,7 @@ def rebind(unit: Unit, effect: tables.Effect, facts: Facts, verdict: Verdict, po
     """Bind the effect to what the records say now: earlier approvals are void and its demands are made anew."""
     decision = decisions.keep(unit, stage, effect.id, facts, verdict, policy)
     unit.session.flush()
-    wanted = kinds.approvals(effect.kind, effect.params, facts.limits)
+    wanted = decisions.approvals(facts, verdict)
     effect.revision += 1
     effect.decision_id, effect.decision = decision.id, decision
     effect.content_sha256 = kinds.content_sha256(effect.kind, effect.params, facts.records)

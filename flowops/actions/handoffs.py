@@ -35,6 +35,7 @@ def open(  # noqa: A001 - the verb of the domain, always called qualified
     channel: str,
     sla_due_at: datetime | None = None,
     promise: bool = True,
+    tier: Tier = Tier.OPERATOR,
 ) -> tables.Handoff:
     """Make a request a case that a person must own, and have the assistant summarise it.
 
@@ -56,7 +57,7 @@ def open(  # noqa: A001 - the verb of the domain, always called qualified
         priority=priority,
         reason=reason,
         issues=list(issues),
-        tier=Tier.OPERATOR,
+        tier=tier,
         created_at=unit.now,
         updated_at=unit.now,
     )

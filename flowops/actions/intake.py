@@ -11,7 +11,7 @@ from flowops.actions import decisions, effects, handoffs
 from flowops.domain import events
 from flowops.domain.access import ActorKind
 from flowops.domain.facts import Account, Asked, Facts, History, Records
-from flowops.domain.handoffs import Priority, Reason, strictest
+from flowops.domain.handoffs import Priority, Reason, Tier, strictest
 from flowops.domain.policy import Outcome, Policy, Verdict
 from flowops.settings import Settings
 from flowops.storage import tables
@@ -29,6 +29,7 @@ _CUSTOMER = select(
         tables.Handoff.created_at > bindparam("since", type_=tables.Handoff.created_at.type),
     )
     .scalar_subquery(),
+    exists().where(tables.Request.customer_id == tables.Customer.id, tables.Effect.request_id == tables.Request.id),
 ).where(tables.Customer.source == SOURCE, tables.Customer.external_id == bindparam("external_id"))
 
 
@@ -95,6 +96,7 @@ def receive(unit: Unit, incoming: Incoming, records: Records, policy: Policy, se
             priority=verdict.priority,
             queue=incoming.queue,
             channel=incoming.asked.channel,
+            tier=verdict.tier or Tier.OPERATOR,
         )
         handoff_id = handoff.id
     _keep_messages(unit, request, incoming.asked)
@@ -124,6 +126,7 @@ def open_case(
         channel=incoming.asked.channel,
         sla_due_at=incoming.asked.sla_due_at,
         promise=case.promise,
+        tier=verdict.tier or Tier.OPERATOR,
     )
     _keep_messages(unit, request, incoming.asked)
     if decisions.is_executable(incoming.asked):
@@ -157,8 +160,9 @@ def _customer(unit: Unit, asked: Asked) -> tuple[tables.Customer | None, History
     """The customer's row, if any, and what they asked before; until the unit ends no other one decides about them."""
     unit.lock(f"customer:{asked.customer_id}")
     wanted = {"external_id": asked.customer_id, "since": unit.now - timedelta(days=7)}
-    row, recent = unit.session.execute(_CUSTOMER, wanted).one_or_none() or (None, 0)
-    return row, History(cases_in_7_days=recent)
+    row, recent, had_effects = unit.session.execute(_CUSTOMER, wanted).one_or_none() or (None, 0, False)
+    tallies = decisions.tallies(unit, row.id) if row and had_effects else ()
+    return row, History(cases_in_7_days=recent, effects=tallies)
 
 
 def _keep_customer(unit: Unit, row: tables.Customer | None, asked: Asked, records: Records) -> tables.Customer:

@@ -150,6 +150,12 @@ class Approve(Body):
     last_message_id: Annotated[str, Field(max_length=200)] | None = None
 
 
+class Evaluate(Body):
+    """The facts to judge, in the form of a decision's."""
+
+    facts: JsonObject
+
+
 class Decline(Body):
     reason: Text
 

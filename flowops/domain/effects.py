@@ -143,6 +143,15 @@ class Approvals:
         """
         return self._strictness > other._strictness
 
+    def at_least(self, needed: int, *, is_supervisor: bool) -> "Approvals":
+        """The same, but by as many people and by supervisors, where that is stricter.
+
+        >>> Approvals(1, Permission.EFFECTS_APPROVE, True).at_least(2, is_supervisor=True).needed
+        2
+        """
+        permission = Permission.EFFECTS_APPROVE_ABOVE_LIMIT if is_supervisor else self.permission
+        return Approvals(max(self.needed, needed), permission, self.proposer_may)
+
     @property
     def _strictness(self) -> tuple[int, bool, bool]:
         return self.needed, self.permission is Permission.EFFECTS_APPROVE_ABOVE_LIMIT, not self.proposer_may

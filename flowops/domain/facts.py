@@ -3,6 +3,8 @@
 Facts are plain frozen values: a decision stores them as JSON and can be taken again from them, byte for byte.
 """
 
+import re
+import unicodedata
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -241,7 +243,28 @@ class Facts(Fact):
     def invoice(self) -> Invoice | None:
         return self.records.invoice
 
+    @property
+    def said(self) -> tuple[str, ...]:
+        """The subject and what the customer and third parties wrote, each as a reader sees it.
+
+        Invisible characters are gone; there is one kind of apostrophe and of space.
+
+        >>> asked = Asked(channel="mail", customer_id="c", subject="My\u200b  lawyer\u2019s")
+        >>> Facts(asked=asked, records=Records(fetched_at="2026-01-01T00:00Z"), now="2026-01-01T00:00Z").said
+        ("My lawyer's",)
+        """
+        heard = (message.text for message in self.asked.messages if message.role in {"customer", "third_party"})
+        return tuple(map(_plain, (self.asked.subject, *heard)))
+
     def told(self, source: str) -> dict[str, Any] | None:
         """What the tool of this name said last, as the caller claims; None when it said nothing. Never enough alone."""
         said = [tool for tool in self.asked.tools if tool.source == source]
         return max(said, key=lambda tool: tool.at).data if said else None
+
+
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+
+
+def _plain(text: str) -> str:
+    seen = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).replace("’", "'")
+    return " ".join(seen.split())

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
 from flowops.domain import effects, reading, steps
-from flowops.domain.facts import Facts
+from flowops.domain.facts import Facts as Facts  # for rule modules
 from flowops.domain.handoffs import Priority, Reason, Tier
 
 LONGEST_REASON = 500
@@ -254,8 +254,8 @@ class Policy:
         noting = reading.noting(facts, read.append)
         trace = [rule.speak(noting, read) for rule in self._rules(facts.asked.kind)]
         rulings = [spoken.ruling for spoken in trace if spoken.mode is Mode.ON]
-        if (outcome := _strictest(rulings)) is Outcome.APPROVE and (doubt := _doubt(facts)):
-            objection = Spoken("default.known_and_verified", Mode.ON, review(doubt, Reason.VERIFICATION_FAILED), ())
+        if (outcome := _strictest(rulings)) is Outcome.APPROVE and (doubt_ := doubt(facts)):
+            objection = Spoken("default.known_and_verified", Mode.ON, review(doubt_, Reason.VERIFICATION_FAILED), ())
             trace.append(objection)
             rulings.append(objection.ruling)
             outcome = Outcome.REVIEW
@@ -308,7 +308,7 @@ def _matters(ruling: Ruling) -> bool:
     return ruling.outcome is not Outcome.ABSTAIN or ruling[3:] != _NOTHING_MORE
 
 
-def _doubt(facts: Facts) -> str | None:
+def doubt(facts: Facts) -> str | None:
     """Why nobody but a person can approve the effect that is asked for."""
     if facts.asked.kind is None:
         return None

@@ -115,6 +115,10 @@ class World:
     def _effect(self) -> str:
         return str(self.call(f"/handoffs/{self['CLAIMED']}/effects", "OPERATOR", **REFUND)["id"])
 
+    def _decision(self) -> str:
+        self._request()
+        return str(self.api.get("/decisions", self["SERVICE"]).json()["items"][0]["id"])
+
     def _content(self) -> str:
         return str(self.api.get(f"/effects/{self['EFFECT']}", self["OPERATOR"]).json()["contentSha256"])
 

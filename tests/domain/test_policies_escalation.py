@@ -155,14 +155,14 @@ MISSES = [
 
 @pytest.mark.parametrize(("phrases", "text"), [(p, text) for p, texts in HITS.items() for text in texts])
 def test_words_of_a_threat_are_found(phrases: Any, text: str) -> None:
-    assert words.find(phrases, make.asked(subject=text))
+    assert words.find(phrases, make.facts(asked=make.asked(subject=text)))
     assert on(messages=(make.said(text),)).issues == (Reason.ESCALATED,)
     assert on(messages=(make.said(text, "third_party"),)).issues == (Reason.ESCALATED,)
 
 
 @pytest.mark.parametrize("text", MISSES)
 def test_harmless_words_are_not_found(text: str) -> None:
-    assert [words.find(phrases, make.asked(subject=text)) for phrases in HITS] == [None, None, None]
+    assert [words.find(phrases, make.facts(asked=make.asked(subject=text))) for phrases in HITS] == [None, None, None]
 
 
 @pytest.mark.parametrize("role", ["automation", "operator"])
@@ -176,9 +176,10 @@ def test_the_words_found_are_quoted() -> None:
 
 
 def test_a_million_spaces_are_read_at_once() -> None:
-    assert words.find(words.CHARGEBACK, make.asked(subject="dispute " + " " * 1_000_000 + "the charge"))
+    text = "dispute " + " " * 1_000_000 + "the charge"
+    assert words.find(words.CHARGEBACK, make.facts(asked=make.asked(subject=text)))
 
 
 def test_a_million_beginnings_of_a_phrase_are_read_at_once() -> None:
     text = "dispute a b c d " * 60_000
-    assert words.find(words.CHARGEBACK, make.asked(messages=(make.said(text),))) is None
+    assert words.find(words.CHARGEBACK, make.facts(asked=make.asked(messages=(make.said(text),)))) is None

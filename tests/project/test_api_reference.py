@@ -22,7 +22,16 @@ from tests.project.test_documents import commands
 ENDPOINTS = {(e.method, e.path): e for e in reference.endpoints()}
 # Answers of writes are sent as they were kept, so the document names their schema and not the object's words.
 OBJECTS = {"handoff": "Handoff", "request": "Request", "effect": "Effect", "artifact": "Artifact", "draft": "Draft"}
-PARTS = {"sla": "Sla", "job": "Job", "entry": "Entry", "webhook": "Webhook", "delivery": "Delivery"}
+PARTS = {
+    "policy": "Policy",
+    "decision": "Decision",
+    "evaluated": "Evaluated",
+    "sla": "Sla",
+    "job": "Job",
+    "entry": "Entry",
+    "webhook": "Webhook",
+    "delivery": "Delivery",
+}
 
 
 @pytest.fixture(scope="module")

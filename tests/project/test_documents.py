@@ -52,6 +52,7 @@ IN_WORDS: dict[str, list[object]] = {
     "host and port": [""],
     "made with SQLite": [None],
     "each topic's own": [{}],
+    "the built-in rules alone": [""],
 }
 
 

@@ -6,6 +6,7 @@ from flowops.api.schemas.bulk import Results
 from flowops.api.schemas.effects import Effect, Request
 from flowops.api.schemas.handoffs import Draft, Handoff, HandoffItem
 from flowops.api.schemas.outbox import Job, JobHistory, Retried
+from flowops.api.schemas.policies import Decision, DecisionItem, Evaluated, Policy
 from flowops.api.schemas.record import Entry
 from flowops.api.schemas.sla import Explanation
 from flowops.api.schemas.webhooks import Delivery, NewSecret, Webhook, WebhookWithSecret
@@ -13,10 +14,13 @@ from flowops.api.schemas.webhooks import Delivery, NewSecret, Webhook, WebhookWi
 __all__ = [
     "Answer",
     "Artifact",
+    "Decision",
+    "DecisionItem",
     "Delivery",
     "Draft",
     "Effect",
     "Entry",
+    "Evaluated",
     "Explanation",
     "Handoff",
     "HandoffItem",
@@ -25,6 +29,7 @@ __all__ = [
     "NewSecret",
     "Page",
     "Person",
+    "Policy",
     "Queued",
     "Request",
     "Results",

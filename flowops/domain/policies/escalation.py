@@ -105,6 +105,6 @@ def nothing_asked(facts: Facts) -> Ruling:
 
 
 def _escalate(facts: Facts, phrases: re.Pattern[str], subject: str, priority: Priority) -> Ruling:
-    if phrase := words.find(phrases, facts.asked):
+    if phrase := words.find(phrases, facts):
         return policy.review(f'the words "{phrase}" speak of {subject}', Reason.ESCALATED, priority)
     return policy.abstain(f"nobody speaks of {subject}")

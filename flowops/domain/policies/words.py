@@ -6,12 +6,8 @@ understood: "I was not hacked" is found, because a person loses a minute over it
 """
 
 import re
-import unicodedata
 
-from flowops.domain.facts import Asked
-
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
-_WHO = frozenset({"customer", "third_party"})  # an automation that mentions a chargeback does not threaten one
+from flowops.domain.facts import Facts
 
 
 def _phrases(*patterns: str) -> re.Pattern[str]:
@@ -66,19 +62,7 @@ SECURITY = _phrases(
 )
 
 
-def find(phrases: re.Pattern[str], asked: Asked) -> str | None:
-    """The first of these phrases in the subject or in what the customer or a third party wrote; None if there is none.
-
-    >>> find(LEGAL, Asked(channel="mail", customer_id="c", subject="My LAWYER  will call"))
-    'LAWYER'
-    >>> find(LEGAL, Asked(channel="mail", customer_id="c", subject="A courteous issue, pursued by Sue"))
-    """
-    texts = (asked.subject, *(message.text for message in asked.messages if message.role in _WHO))
-    found = (phrases.search(_plain(text)) for text in texts)
+def find(phrases: re.Pattern[str], facts: Facts) -> str | None:
+    """The first of these phrases in what the customer or a third party wrote, subject included; None without any."""
+    found = (phrases.search(text) for text in facts.said)
     return next((match.group()[:60] for match in found if match), None)
-
-
-def _plain(text: str) -> str:
-    """The text as a reader sees it: no invisible characters, one kind of apostrophe and of space."""
-    seen = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).replace("’", "'")
-    return " ".join(seen.split())

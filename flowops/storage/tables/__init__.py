@@ -11,7 +11,7 @@ from flowops.storage.tables.cases import (
     Note,
     SlaMark,
 )
-from flowops.storage.tables.intake import Customer, Decision, PolicyVersion, Request
+from flowops.storage.tables.intake import Customer, Decision, PolicyVersion, Request, RuleFinding
 from flowops.storage.tables.outbox import FinishedJob, Heartbeat, IdempotencyKey, Job, JobAttempt, PrunedAttempts
 from flowops.storage.tables.people import BrowserSession, Queue, QueueMember, SignInLink, Token, User
 from flowops.storage.tables.record import AuditEntry, AuditPrivate
@@ -31,6 +31,7 @@ __all__ = [
     "Customer",
     "Request",
     "Decision",
+    "RuleFinding",
     "PolicyVersion",
     "Handoff",
     "SlaMark",

@@ -77,8 +77,24 @@ class Decision(Base):
     created_at: Mapped[datetime] = mapped_column(index=True)
 
 
+class RuleFinding(Base):
+    """What a decision showed about one of its rules: in shadow it would have changed it (`diverged`), or it failed.
+
+    `outcome` is what the verdict would have been with the rule.
+    """
+
+    __tablename__ = "rule_findings"
+    __table_args__ = (Index("ix_rule_findings_rule", "rule", "finding", "decision_id"), BOOKKEEPING)
+
+    decision_id: Mapped[str] = mapped_column(ForeignKey("decisions.id"), primary_key=True)
+    rule: Mapped[str] = mapped_column(primary_key=True)
+    finding: Mapped[str] = mapped_column(primary_key=True)
+    outcome: Mapped[str]
+    created_at: Mapped[datetime]
+
+
 class PolicyVersion(Base):
-    """The canonical source of a set of rules that has decided something."""
+    """The canonical source of a set of rules that has decided something, from when on it did."""
 
     __tablename__ = "policy_versions"
     __table_args__ = BOOKKEEPING

@@ -1,0 +1,117 @@
+"""Answers about decisions: which were taken, from what, by which rules, and what rules showed."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, func, or_, select
+
+from flowops import errors
+from flowops.domain.access import ActorKind
+from flowops.queries.paging import Page
+from flowops.storage import tables
+from flowops.storage.unit import View
+
+CHUNK = 500  # decisions read at once
+
+
+@dataclass(frozen=True)
+class RuleRecord:
+    """How often decisions showed something about a rule: a divergence in shadow, or a failure."""
+
+    diverged: int = 0
+    failed: int = 0
+
+
+def search(
+    view: View,
+    *,
+    rule: str | None = None,
+    outcome: str | None = None,
+    finding: str | None = None,
+    subject: str | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[tables.Decision]:
+    """Decisions the viewer may see, newest first.
+
+    `rule` is the one that decided; with `finding` (diverged, failed) the one that showed it, and all rules without.
+    """
+    if cursor is not None and not re.fullmatch(r"dec_\w+", cursor):
+        raise errors.Invalid(reason="The cursor is not one this list gave. Start again without it.")
+    row = tables.Decision
+    query = _visible(view).order_by(row.id.desc()).limit(limit + 1)
+    if finding is not None:
+        shown = select(tables.RuleFinding.decision_id).where(tables.RuleFinding.finding == finding)
+        query = query.where(row.id.in_(shown.where(tables.RuleFinding.rule == rule) if rule else shown))
+    elif rule is not None:
+        query = query.where(row.rule == rule)
+    if outcome is not None:
+        query = query.where(row.outcome == outcome)
+    if subject is not None:
+        query = query.where(row.subject_id == subject)
+    if cursor is not None:
+        query = query.where(row.id < cursor)
+    found = view.session.scalars(query).all()
+    return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
+
+
+def get(view: View, decision_id: str) -> tables.Decision:
+    """One decision; NotFound when there is none or the viewer may not see what it is about."""
+    found = view.session.scalar(_visible(view).where(tables.Decision.id == decision_id))
+    if found is None:
+        raise errors.NotFound(kind="decision", id=decision_id)
+    return found
+
+
+def findings(view: View) -> dict[str, RuleRecord]:
+    """What decisions showed about each rule that showed anything."""
+    row = tables.RuleFinding
+    counts: dict[str, dict[str, int]] = {}
+    for rule, finding, count in view.session.execute(
+        select(row.rule, row.finding, func.count()).group_by(row.rule, row.finding)
+    ):
+        counts.setdefault(rule, {})[finding] = count
+    return {rule: RuleRecord(**found) for rule, found in counts.items()}
+
+
+def sources(view: View) -> dict[str, str]:
+    """The canonical source of every policy that ever decided, by its version."""
+    return {row.version: row.source for row in view.session.scalars(select(tables.PolicyVersion))}
+
+
+def count(view: View, since: datetime | None = None) -> int:
+    """How many decisions were taken since then, or ever."""
+    row = tables.Decision
+    query = select(func.count()).select_from(row)
+    return view.session.scalar(query.where(row.created_at >= since) if since else query) or 0
+
+
+def each(view: View, since: datetime | None = None) -> Iterator[tables.Decision]:
+    """Every decision taken since then, or ever, in the order of their ids; a few of them in memory at a time."""
+    row, last = tables.Decision, ""
+    while True:
+        query = select(row).where(row.id > last).order_by(row.id).limit(CHUNK)
+        found = view.session.scalars(query.where(row.created_at >= since) if since else query).all()
+        yield from found
+        if len(found) < CHUNK:
+            return
+        last = found[-1].id
+        view.session.expunge_all()
+
+
+def _visible(view: View) -> Select[tables.Decision]:
+    """Decisions about requests, cases and effects of queues the viewer sees."""
+    query = select(tables.Decision)
+    if view.viewer.kind not in {ActorKind.PERSON, ActorKind.SERVICE}:
+        return query
+    request, effect = tables.Request, tables.Effect
+    person = view.viewer.kind is ActorKind.PERSON
+    mine = request.queue.in_(view.viewer.queues) if person else request.caller_id == view.viewer.id
+    subject = tables.Decision.subject_id
+    of_requests = select(request.id).where(mine, request.id == subject)
+    of_effects = select(effect.id).join(request, request.id == effect.request_id).where(mine, effect.id == subject)
+    cases = tables.Handoff
+    of_cases = select(cases.id).join(request, request.id == cases.request_id).where(mine, cases.id == subject)
+    return query.where(or_(of_requests.exists(), of_effects.exists(), of_cases.exists()))
