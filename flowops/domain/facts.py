@@ -5,9 +5,11 @@ Facts are plain frozen values: a decision stores them as JSON and can be taken a
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -26,6 +28,13 @@ class Fact(BaseModel):
     """A frozen value with camelCase JSON names; what it does not know it ignores, so that records may grow."""
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with other values of some fields; what was made of the old ones is made anew."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in copied.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[name]
+        return copied
 
     def dump(self) -> dict[str, Any]:
         """This value as JSON types with the names clients see."""
@@ -131,6 +140,11 @@ class Asked(Fact):
     params: dict[str, Any] = {}
     sla_due_at: AwareDatetime | None = None
 
+    @cached_property
+    def effect(self) -> effects.Params | None:
+        """The parameters as the kind's own type, read once; None when they are wrong, or there is no such kind."""
+        return effects.read(self.kind, self.params)
+
 
 WINDOWS = (1, 7, 30, 90)  # days
 
@@ -228,7 +242,7 @@ class Facts(Fact):
     @property
     def effect(self) -> effects.Params | None:
         """The parameters as the kind's own type; None when they are wrong, or there is no such kind."""
-        return effects.read(self.asked.kind, self.asked.params)
+        return self.asked.effect
 
     @property
     def money(self) -> Money | None:

@@ -3,7 +3,7 @@
 What a rule module needs is here: `rule`, `Facts`, and the four rulings.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
@@ -62,6 +62,8 @@ def review(
     approvals: int = 0,
 ) -> Ruling:
     """A person must decide; `issue` becomes one of the handoff's issues."""
+    if priority is None and tier is None and approvals == 0:
+        return Ruling(Outcome.REVIEW, _plain(reason), issue if type(issue) is Reason else Reason(issue))
     return Ruling(Outcome.REVIEW, _plain(reason), Reason(issue), *_least(priority, tier, approvals))
 
 
@@ -72,6 +74,8 @@ def deny(reason: str) -> Ruling:
 
 def abstain(reason: str, priority: Priority | None = None, *, tier: Tier | None = None, approvals: int = 0) -> Ruling:
     """This rule has nothing to say about the outcome; it may still speak about who decides, and how soon."""
+    if priority is None and tier is None and approvals == 0:
+        return Ruling(Outcome.ABSTAIN, _plain(reason))
     return Ruling(Outcome.ABSTAIN, _plain(reason), None, *_least(priority, tier, approvals))
 
 
@@ -86,8 +90,6 @@ def _plain(reason: str) -> str:
 
 
 def _least(priority: Priority | None, tier: Tier | None, approvals: int) -> tuple[Priority | None, Tier | None, int]:
-    if priority is None and tier is None and approvals == 0:
-        return _NOTHING_MORE
     if not 0 <= approvals <= MOST_APPROVALS:
         msg = f"an effect waits for at most {MOST_APPROVALS} approvals, not {approvals}"
         raise ValueError(msg)
@@ -253,24 +255,19 @@ class Policy:
         read: list[str] = []
         noting = reading.noting(facts, read.append)
         trace = [rule.speak(noting, read) for rule in self._rules(facts.asked.kind)]
-        rulings = [spoken.ruling for spoken in trace if spoken.mode is Mode.ON]
-        if (outcome := _strictest(rulings)) is Outcome.APPROVE and (doubt_ := doubt(facts)):
-            objection = Spoken("default.known_and_verified", Mode.ON, review(doubt_, Reason.VERIFICATION_FAILED), ())
-            trace.append(objection)
-            rulings.append(objection.ruling)
-            outcome = Outcome.REVIEW
-        shadows = [spoken for spoken in trace if spoken.mode is Mode.SHADOW]
-        others = [Divergence(s.rule, _strictest([*rulings, s.ruling])) for s in shadows]
-        issues = {ruling.issue for ruling in rulings if ruling.issue is not None}
+        total = _Sum(trace)
+        if total.outcome is Outcome.APPROVE and (why := doubt(facts)):
+            trace.append(Spoken("default.known_and_verified", Mode.ON, review(why, Reason.VERIFICATION_FAILED), ()))
+            total = _Sum(trace)
         return Verdict(
-            outcome,
+            total.outcome,
             tuple(trace),
             self.version,
-            highest(ruling.priority for ruling in rulings),
-            tuple(reason for reason in Reason if reason in issues) if issues else (),
-            Tier.SUPERVISOR if any(ruling.tier is Tier.SUPERVISOR for ruling in rulings) else None,
-            max((ruling.approvals for ruling in rulings), default=0),
-            tuple(other for other in others if other.outcome is not outcome),
+            total.priority or Priority.MEDIUM,
+            tuple(reason for reason in Reason if reason in total.issues) if total.issues else (),
+            total.tier,
+            total.approvals,
+            tuple(total.divergences()),
         )
 
     def describe(self) -> list[dict[str, Any]]:
@@ -296,12 +293,52 @@ def highest(priorities: Iterable[Priority | None]) -> Priority:
     return max((p for p in priorities if p), key=lambda p: p.rank, default=Priority.MEDIUM)
 
 
-_SEVERITY = (Outcome.DENY, Outcome.REVIEW, Outcome.APPROVE)
+_SEVERITY = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
 
-def _strictest(rulings: Iterable[Ruling]) -> Outcome:
-    spoken = {ruling.outcome for ruling in rulings}
-    return next((outcome for outcome in _SEVERITY if outcome in spoken), Outcome.REVIEW)
+class _Sum:
+    """What the rules that count add up to, in one pass: it is done for every decision."""
+
+    __slots__ = ("approvals", "issues", "priority", "shadows", "strictest", "tier")
+
+    def __init__(self, trace: Iterable[Spoken]) -> None:
+        self.strictest = Outcome.ABSTAIN
+        self.priority: Priority | None = None
+        self.tier: Tier | None = None
+        self.approvals = 0
+        self.issues: set[Reason] = set()
+        self.shadows: list[Spoken] = []
+        for spoken in trace:
+            if spoken.mode is not Mode.ON:
+                self.shadows.append(spoken)
+                continue
+            outcome, _, issue, priority, tier, approvals = spoken.ruling
+            if outcome is not Outcome.ABSTAIN:
+                self.strictest = _stricter(self.strictest, outcome)
+            if issue is not None:
+                self.issues.add(issue)
+            if priority is not None:
+                self.priority = highest((self.priority, priority))
+            if tier is Tier.SUPERVISOR:
+                self.tier = tier
+            if approvals > self.approvals:
+                self.approvals = approvals
+
+    @property
+    def outcome(self) -> Outcome:
+        """What nobody approves goes to a person."""
+        return Outcome.REVIEW if self.strictest is Outcome.ABSTAIN else self.strictest
+
+    def divergences(self) -> Iterator[Divergence]:
+        """The rules in shadow that would have made it another outcome, each alone."""
+        for spoken in self.shadows:
+            outcome = _stricter(self.strictest, spoken.outcome)
+            if outcome not in {self.outcome, Outcome.ABSTAIN}:
+                yield Divergence(spoken.rule, outcome)
+
+
+def _stricter(one: Outcome, other: Outcome) -> Outcome:
+    return max(one, other, key=_SEVERITY.__getitem__)
 
 
 def _matters(ruling: Ruling) -> bool:

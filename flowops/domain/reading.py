@@ -5,10 +5,12 @@ to look into: a class is made for each kind of fact, with a property for each of
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, NoReturn, cast, get_args
 
 from flowops.domain.facts import Fact, Facts
+
+_MADE = (property, cached_property)
 
 
 class Frozen(dict[str, Any]):
@@ -62,11 +64,11 @@ def _part(fact: Fact, path: str) -> type[_Noting]:
 def _class(of: type[Fact], at: str) -> type[_Noting]:
     fields = {name: _field(name, at + name, field.annotation) for name, field in of.model_fields.items()}
     told = {
-        name: _property(name, at + name) if isinstance(value, property) else _method(name, at + name)
+        name: _property(name, at + name) if isinstance(value, _MADE) else _method(name, at + name)
         for base in of.__mro__
         if issubclass(base, Fact) and base is not Fact
         for name, value in vars(base).items()
-        if not name.startswith("_") and (isinstance(value, property) or callable(value)) and name not in fields
+        if not name.startswith("_") and name not in fields and (isinstance(value, _MADE) or callable(value))
     }
     return type(f"Noting{of.__name__}", (_Noting,), {"__slots__": ()} | told | fields)
 

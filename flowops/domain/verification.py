@@ -205,7 +205,7 @@ def _matches(facts: Facts, name: str, given: str | None, record: Callable[[Accou
 
 def _refund(facts: Facts) -> effects.Refund | None:
     """What the request wants refunded; None when it asks for something else, or in a form that is none."""
-    params = effects.read(facts.asked.kind, facts.asked.params)
+    params = facts.effect
     return params if isinstance(params, effects.Refund) else None
 
 
