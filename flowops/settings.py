@@ -85,13 +85,14 @@ Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(gt=timede
 
 
 class LimitSetting(BaseModel):
-    """How much may happen on whose word, in minor units."""
+    """How much may happen on whose word, in minor units; `quorum` is how many people it takes from `two_people` on."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
     automatic: int = Field(ge=0)
     operator: int = Field(ge=0)
     two_people: int = Field(ge=0)
+    quorum: int = Field(default=2, ge=2, le=20)
 
 
 def is_loopback(host: str) -> bool:

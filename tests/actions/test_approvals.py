@@ -46,6 +46,21 @@ def test_from_five_hundred_on_two_people_who_are_not_the_proposer(app: App, bot:
         world.approve(app, second, effect)
 
 
+def test_a_quorum_of_three_takes_three_people_and_is_asked_of_what_is_proposed_already(app: App, bot: Actor) -> None:
+    effect = world.proposed(app, bot, customer_id="cust_132", params=world.BIG)
+    limit = app.settings.limits["refund"]["EUR"].model_copy(update={"quorum": 3})
+    strict = replace(app, settings=app.settings.model_copy(update={"limits": {"refund": {"EUR": limit}}}))
+    first, second, third = (person(app, name, Role.SUPERVISOR) for name in ("Tom", "Una", "Vic"))
+    assert world.approve(strict, first, effect).approvals_needed == 3
+    assert world.approve(strict, second, effect).status is Status.PROPOSED
+    assert world.approve(strict, third, effect).status is Status.APPROVED
+
+
+def test_a_quorum_below_two_stops_the_start() -> None:
+    with pytest.raises(errors.WrongSetting, match=r"^FLOWOPS_LIMITS\.REFUND\.EUR\.QUORUM is wrong: "):
+        configuration.load(limits={"refund": {"EUR": {"automatic": 0, "operator": 0, "twoPeople": 0, "quorum": 1}}})
+
+
 def test_only_those_count_who_may_still_approve(app: App, bot: Actor) -> None:
     effect = world.proposed(app, bot, customer_id="cust_132", params=world.BIG)
     gone, moved, tom, una = (person(app, name, Role.SUPERVISOR) for name in ("Gil", "Max", "Tom", "Una"))
