@@ -22,6 +22,7 @@ from rich.table import Table
 from tests import bells, conftest
 from tests.prove import (
     api,
+    caps,
     crashes,
     deadlines,
     durability,
@@ -49,6 +50,7 @@ PARTS: Sequence[Part] = (
     durability.PART,
     snapshot.PART,
     deadlines.PART,
+    caps.PART,
 )
 
 

@@ -187,13 +187,14 @@ def test_what_was_approved_before_counts_from_its_last_approval(empty: Database)
     ):
         insert(empty, "approvals", effect_id=f"eff_{effect}", user_id=user, revision=revision, at=moment(hours), **said)
     migrate.upgrade(empty)
-    effect, yes = tables.Effect, tables.Approval
+    row, yes = tables.Effect, tables.Approval
     with open_view(empty, SYSTEM) as view:
-        approved = dict(view.session.execute(select(effect.id, effect.approved_at)).tuples().all())
-        known = set(view.session.execute(select(effect.customer_id, effect.amount, effect.currency)).tuples())
-        counted = select(yes.user_id, yes.revision, yes.counted_at).where(yes.effect_id == "eff_two")
-        by = set(view.session.execute(counted).tuples())
-        waiting = view.session.scalars(select(yes.counted_at).where(yes.effect_id == "eff_waits")).all()
+        found = view.session.scalars(select(row)).all()
+        given = view.session.scalars(select(yes)).all()
+    approved = {each.id: each.approved_at for each in found}
+    known = {(each.customer_id, each.amount, each.currency) for each in found}
+    by = {(each.user_id, each.revision, each.counted_at) for each in given if each.effect_id == "eff_two"}
+    waiting = [each.counted_at for each in given if each.effect_id == "eff_waits"]
     assert approved == {"eff_auto": NOW - 5 * HOUR, "eff_two": NOW - 2 * HOUR, "eff_waits": None, "eff_no": None}
     assert known == {("cus_1", 4900, "EUR")}
     assert by == {("usr_1", 1, None), ("usr_1", 2, NOW - 2 * HOUR), ("usr_2", 2, NOW - 2 * HOUR)}
