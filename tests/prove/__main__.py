@@ -22,6 +22,7 @@ from rich.table import Table
 from tests import bells, conftest
 from tests.prove import (
     api,
+    approvals,
     caps,
     crashes,
     deadlines,
@@ -50,6 +51,7 @@ PARTS: Sequence[Part] = (
     durability.PART,
     snapshot.PART,
     deadlines.PART,
+    approvals.PART,
     caps.PART,
 )
 
