@@ -6,13 +6,13 @@ taken and every effect that was begun against the rules as docs/approvals.md tel
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from sqlalchemy import bindparam, select
 
 from flowops import app as application
 from flowops import errors
@@ -20,7 +20,7 @@ from flowops import settings as configuration
 from flowops.actions import effects, execution, intake, links, operators, ownership
 from flowops.domain import effects as kinds
 from flowops.domain import events
-from flowops.domain.access import SYSTEM, Actor, ActorKind, Role
+from flowops.domain.access import SYSTEM, Actor, Role
 from flowops.domain.facts import Account, Asked, Invoice, Plan, Records
 from flowops.domain.interests import Link
 from flowops.domain.money import Money
@@ -28,75 +28,27 @@ from flowops.storage import tables
 from flowops.storage.unit import Unit
 from tests import cases, world
 from tests.conftest import NOW, Clock
+from tests.judging import (
+    ALIVE,
+    CAPS,
+    DAY,
+    DECIDE,
+    EMAILS,
+    GOOD_FOR,
+    LIMITS,
+    LINKED,
+    PEOPLE,
+    TOTAL,
+    Person,
+    Put,
+)
 
-TOTAL = 200_000
-LIMITS = {
-    "EUR": {"automatic": 100_00, "operator": 250_00, "twoPeople": 500_00},
-    "USD": {"automatic": 0, "operator": 100_00, "twoPeople": 200_00, "quorum": 3},
-}
-CAPS = [
-    {"kind": "refund", "per": "customer", "window": "30d", "money": {"amount": 900_00, "currency": "EUR"}},
-    {"kind": "refund", "per": "operator", "window": "24h", "count": 2},
-]
-PEOPLE = dict.fromkeys(("Ada", "Bob"), Role.OPERATOR)
-PEOPLE |= dict.fromkeys(("Sue", "Tom", "Una", "Vic", "Lin"), Role.SUPERVISOR) | {"Max": Role.VIEWER}
-LINKED = {"Lin": "lin.example"}
-EMAILS = ("c@shop.example", "c@shop.example", "c@notlin.example", "c@mail.lin.example")
-DECIDE, GOOD_FOR, DAY = timedelta(days=7), timedelta(hours=24), timedelta(hours=24)
-ALIVE = {kinds.Status.APPROVED, kinds.Status.EXECUTING, kinds.Status.DONE}
-WORKS, SUPERVISES = {Role.OPERATOR, Role.SUPERVISOR}, {Role.SUPERVISOR}
-
+ROW = select(tables.Effect.status, tables.Effect.handoff_id, tables.Effect.content_sha256).where(
+    tables.Effect.id == bindparam("id")
+)
 WHO = st.sampled_from([*PEOPLE, "Sue", "Tom", "Una", "Vic"])
 AMOUNT = st.sampled_from([None, 49_00, 49_00, 150_00, 300_00, 600_00, 600_00])
 WHICH = st.sampled_from([0, 0, 0, 1, 1, 1, 2, 2, 3])
-
-
-@dataclass
-class Person:
-    id: str
-    name: str
-    role: Role
-    is_disabled: bool = False
-    customers: set[str] = field(default_factory=set)
-
-    @property
-    def actor(self) -> Actor:
-        return Actor(ActorKind.PERSON, self.name, self.id, self.role, frozenset({"default"}))
-
-    def keeps_out(self, customer: str, email: str) -> bool:
-        domain = LINKED.get(self.name)
-        at = email.partition("@")[2]
-        return customer in self.customers or (domain is not None and (at == domain or at.endswith(f".{domain}")))
-
-
-@dataclass
-class Put:
-    """An effect as the judge knows it."""
-
-    id: str
-    amount: int | None
-    currency: str
-    proposer: str | None
-    content: str
-    expires: datetime
-    by_policy: bool = False
-    is_over: bool = False
-    approved_at: datetime | None = None
-    yes: dict[str, datetime] = field(default_factory=dict)  # names of those who approved this content
-    by: set[str] = field(default_factory=set)  # names of those whose approvals did it
-
-    @property
-    def roles(self) -> set[Role]:
-        limit = LIMITS[self.currency]["operator"]
-        return WORKS if self.amount is None or self.amount <= limit else SUPERVISES
-
-    @property
-    def is_large(self) -> bool:
-        return self.amount is not None and self.amount >= LIMITS[self.currency]["twoPeople"]
-
-    @property
-    def needed(self) -> int:
-        return LIMITS[self.currency].get("quorum", 2) if self.is_large else 1
 
 
 def scene(name: str, **how: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
@@ -107,7 +59,13 @@ PROPOSE = scene("propose", amount=AMOUNT, who=st.sampled_from(["bot", "Sue", "To
 APPROVE = scene("approve", who=WHO, which=WHICH, seen=st.sampled_from(["now", "bound", "first"]))
 MANY = st.permutations(["Ada", "Sue", "Tom", "Una", "Vic", "Lin"])
 TOGETHER = scene(
-    "approve_together", many=MANY, which=WHICH, enough=st.integers(1, 6), twice=st.booleans(), amount=AMOUNT
+    "approve_together",
+    many=MANY,
+    which=WHICH,
+    enough=st.integers(1, 6),
+    twice=st.booleans(),
+    amount=AMOUNT,
+    then=st.booleans(),
 )
 REFUSE = scene("refuse", who=WHO, which=WHICH, how=st.sampled_from(["decline", "cancel"]))
 RECORDS = scene(
@@ -190,7 +148,9 @@ class Bending(RuleBasedStateMachine):
         if put := self.pick(which, *kinds.OPEN):
             self.say_yes(self.people[who], put, seen)
 
-    def approve_together(self, many: list[str], which: int, enough: int, twice: bool, amount: int | None) -> None:
+    def approve_together(
+        self, many: list[str], which: int, enough: int, twice: bool, amount: int | None, then: bool
+    ) -> None:
         """Several in a row, or one of them twice: without them large effects would hardly ever be approved."""
         put = self.pick(which, *kinds.OPEN)
         if put is None:
@@ -198,7 +158,9 @@ class Bending(RuleBasedStateMachine):
             put = self.mine[-1]
         for who in ([many[0]] if twice else []) + many[:enough]:
             if not self.say_yes(self.people[who], put, "now"):
-                return
+                break
+        if then and self.row(put).status is kinds.Status.APPROVED:
+            self.begin(put, in_time=True, ends="done")
 
     def say_yes(self, person: Person, put: Put, seen: str) -> bool:
         """Does it wait for more?"""
@@ -272,8 +234,10 @@ class Bending(RuleBasedStateMachine):
     def carry_out(self, which: int, in_time: bool, ends: str) -> None:
         """When the undo window is over, or too early, or for the second time."""
         put = self.pick(which, kinds.Status.APPROVED, kinds.Status.EXECUTING)
-        if put is None:
-            return
+        if put is not None:
+            self.begin(put, in_time, ends)
+
+    def begin(self, put: Put, in_time: bool, ends: str) -> None:
         self.clock.forward(seconds=10 if in_time else 0)
         was, told = self.row(put).status, (self.records(put.amount), self.app.policy, self.app.settings)
         with self.app.unit(SYSTEM) as unit:
@@ -347,12 +311,14 @@ class Bending(RuleBasedStateMachine):
 
     def restore(self) -> None:
         """Give everybody back what the last example took from them."""
-        for name, person in self.people.items():
-            if person.is_disabled or person.role is not PEOPLE[name]:
-                with self.app.unit(SYSTEM) as unit:
-                    user = unit.session.get_one(tables.User, person.id)
-                    unit.record(events.RoleChanged(user_id=user.id, before=user.role, after=PEOPLE[name]))
-                    user.role, user.disabled_at = PEOPLE[name], None
+        changed = [(name, one) for name, one in self.people.items() if one.is_disabled or one.role is not PEOPLE[name]]
+        if not changed:
+            return
+        with self.app.unit(SYSTEM) as unit:
+            for name, person in changed:
+                user = unit.session.get_one(tables.User, person.id)
+                unit.record(events.RoleChanged(user_id=user.id, before=user.role, after=PEOPLE[name]))
+                user.role, user.disabled_at = PEOPLE[name], None
                 person.role, person.is_disabled = PEOPLE[name], False
 
     def pick(self, which: int, *statuses: kinds.Status) -> Put | None:
@@ -360,9 +326,10 @@ class Bending(RuleBasedStateMachine):
         fit = [put for put in self.mine if which == 3 or self.row(put).status in statuses]
         return fit[which % len(fit)] if fit else None
 
-    def row(self, put: Put) -> tables.Effect:
-        with self.app.view() as view:
-            return view.session.get_one(tables.Effect, put.id)
+    def row(self, put: Put) -> Any:
+        """What the database says of an effect: its status, its case and its hash."""
+        with self.app.database.reading() as connection:
+            return connection.execute(ROW, {"id": put.id}).one()
 
     def hash(self, put: Put) -> str:
         """What an approval would be bound to by what the records say just now."""
@@ -404,7 +371,7 @@ def bend(url: str, number: int | None, examples: int) -> dict[str, int]:
     machine = type("Bent", (Bending,), shared | {"numbers": itertools.count()})
     how = settings(
         max_examples=examples,
-        stateful_step_count=8,
+        stateful_step_count=6,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate,),

@@ -17,5 +17,5 @@ def test_whatever_people_time_and_records_do(part: int, sqlite_template: Path, t
     """A thousand examples, in parts that each begin with an empty database; a build tells the same ones every time."""
     url = f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'flowops.db')}"
     found = bending.bend(url, part if "CI" in os.environ else None, EXAMPLES)
-    assert found["executed"] > 20, "or the judge had nothing to look at"
-    assert found["approvals"] > 100
+    assert found["executed"] > 10, "or the judge had nothing to look at"
+    assert found["approvals"] > 50
