@@ -1,6 +1,7 @@
 """Many who approve in the same moment what only some of can be approved, and what comes of it."""
 
 import random
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -117,7 +118,7 @@ def _at_once(calls: Sequence[Call]) -> tuple[list[str], list[Refusal]]:
     def run(call: Call) -> None:
         ready.wait()
         try:
-            if refusal := call():
+            if refusal := _patiently(call):
                 refused.append(refusal)
         except errors.FlowOpsError as error:
             faults.append(f"{type(error).__name__}: {error}")
@@ -125,6 +126,17 @@ def _at_once(calls: Sequence[Call]) -> tuple[list[str], list[Refusal]]:
     with ThreadPoolExecutor(len(calls)) as threads:
         list(threads.map(run, calls))
     return faults, refused
+
+
+def _patiently(call: Call) -> Refusal | None:
+    """Once more when it was never begun, because too many waited for their turn; a deadlock is a fault."""
+    for _ in range(30):
+        try:
+            return call()
+        except errors.Unavailable as busy:
+            if not re.search(r"busy for \d+ s", str(busy)):
+                raise
+    return call()
 
 
 def _judge(app: App, bot: Actor, refused: Sequence[Refusal], caps: Sequence[dict[str, Any]]) -> tuple[int, list[str]]:
