@@ -65,7 +65,8 @@ TOGETHER = scene(
     enough=st.integers(1, 6),
     twice=st.booleans(),
     amount=AMOUNT,
-    then=st.booleans(),
+    by=st.sampled_from(["bot", "Sue", "Tom"]),
+    then=st.sampled_from(["no", "no", "at once", "at once", "late"]),
 )
 REFUSE = scene("refuse", who=WHO, which=WHICH, how=st.sampled_from(["decline", "cancel"]))
 RECORDS = scene(
@@ -151,17 +152,18 @@ class Bending(RuleBasedStateMachine):
             self.say_yes(self.people[who], put, seen)
 
     def approve_together(
-        self, many: list[str], which: int, enough: int, twice: bool, amount: int | None, then: bool
+        self, many: list[str], which: int, enough: int, twice: bool, amount: int | None, by: str, then: str
     ) -> None:
         """Several in a row, or one of them twice: without them large effects would hardly ever be approved."""
         put = self.pick(which, *kinds.OPEN)
         if put is None:
-            self.propose(amount, "bot")
+            self.propose(amount, by)
             put = self.mine[-1]
         for who in ([many[0]] if twice else []) + many[:enough]:
             if not self.say_yes(self.people[who], put, "now"):
                 break
-        if then and self.row(put).status is kinds.Status.APPROVED:
+        if then != "no" and self.row(put).status is kinds.Status.APPROVED:
+            self.clock.forward(hours=24 if then == "late" else 0)
             self.begin(put, in_time=True, ends="done")
 
     def say_yes(self, person: Person, put: Put, seen: str) -> bool:
