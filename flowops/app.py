@@ -10,11 +10,11 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 import structlog
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from flowops import errors, killpoints
 from flowops.ai import generator
-from flowops.domain import jobs, policies
+from flowops.domain import caps, jobs, policies
 from flowops.domain.access import SYSTEM, Actor
 from flowops.domain.facts import Asked, Records
 from flowops.domain.policy import Policy
@@ -91,6 +91,7 @@ def build(settings: Settings, clock: Clock | None = None) -> App:
     if strange := sorted(settings.workers.keys() - jobs.JOBS.keys()):
         reason = f"FLOWOPS_WORKERS is wrong: there is no topic {strange[0]}, only {', '.join(sorted(jobs.JOBS))}."
         raise errors.WrongSetting(reason=f"{reason} Nothing was started; mend it and start again.")
+    _check_caps(settings)
     killpoints.arm(settings.kill_point)
     database = Database(settings.database_url, clock)
     sandbox = Sandbox(database)
@@ -148,6 +149,16 @@ def read_rules(folder: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         reason = f"FLOWOPS_POLICY_DIR is wrong: a file in it cannot be read ({error}). Nothing was started."
         raise errors.WrongSetting(reason=reason) from None
+
+
+def _check_caps(settings: Settings) -> None:
+    for number, cap in enumerate(settings.caps):
+        try:
+            caps.Cap.model_validate(cap.model_dump())
+        except ValidationError as wrong:
+            said = wrong.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+            reason = f"FLOWOPS_CAPS.{number} is wrong: {said}. Nothing was started; mend it and start again."
+            raise errors.WrongSetting(reason=reason) from None
 
 
 def _correlation_id() -> str | None:

@@ -143,8 +143,20 @@ class TooLate(Conflict):
     """The effect is {status} and can no longer be called back. Nothing was changed."""
 
 
+class CapReached(Conflict):
+    """{reason}. Nothing was approved: {hope}, and nobody can go beyond a cap. If it is too low, have it raised in
+    FLOWOPS_CAPS.
+    """
+
+
 class AboveLimit(Denied):
     """This effect needs an approver with the right {permission}. Nothing was approved; ask a supervisor."""
+
+
+class ConflictOfInterest(Denied):
+    """{who} may not act here: there is a conflict of interest with this customer. Nothing was changed; somebody else
+    must take it.
+    """
 
 
 # Artifacts

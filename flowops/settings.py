@@ -85,13 +85,35 @@ Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(gt=timede
 
 
 class LimitSetting(BaseModel):
-    """How much may happen on whose word, in minor units."""
+    """How much may happen on whose word, in minor units; `quorum` is how many people it takes from `two_people` on."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
     automatic: int = Field(ge=0)
     operator: int = Field(ge=0)
     two_people: int = Field(ge=0)
+    quorum: int = Field(default=2, ge=2, le=20)
+
+
+class MoneySetting(BaseModel):
+    """An amount in the minor units of its currency."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    amount: int = Field(ge=0)
+    currency: str = Field(pattern="^[A-Z]{3}$")
+
+
+class CapSetting(BaseModel):
+    """How much of one kind of effect may be approved within a window, for each customer or by each person."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    per: Literal["customer", "operator"]
+    window: Annotated[Duration, Field(le=timedelta(days=3660))]
+    count: int | None = Field(default=None, ge=0)
+    money: MoneySetting | None = None
 
 
 def is_loopback(host: str) -> bool:
@@ -161,6 +183,8 @@ class Settings(BaseSettings):
     limits: dict[str, dict[str, LimitSetting]] = {
         "refund": {"EUR": LimitSetting(automatic=100_00, operator=250_00, two_people=500_00)}
     }
+    # How much may be approved within a window, for a customer or by a person; nobody can go beyond.
+    caps: tuple[CapSetting, ...] = ()
     # topic -> threads of one process that run its jobs, where it is not to be the topic's own number.
     workers: dict[str, Annotated[int, Field(ge=1, le=64)]] = {}
     # How long jobs that were done or discarded are kept.

@@ -113,6 +113,13 @@ def change_invoice(app: App, invoice_id: str = "inv_123", **values: Any) -> None
         connection.execute(update(rows).where(rows.id == invoice_id).values(**values))
 
 
+def change_account(app: App, customer_id: str = "cust_123", **values: Any) -> None:
+    """Let accounts say something else from now on."""
+    rows = tables.SandboxAccount
+    with app.database.writing() as connection:
+        connection.execute(update(rows).where(rows.id == customer_id).values(**values))
+
+
 def now(app: App, effect: tables.Effect) -> tables.Effect:
     """The effect as it is now."""
     with app.view() as view:

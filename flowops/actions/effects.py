@@ -10,7 +10,7 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import joinedload, selectinload
 
 from flowops import errors
-from flowops.actions import approvals, artifacts, conversation, decisions, handoffs, sweeping
+from flowops.actions import approvals, artifacts, caps, conversation, decisions, handoffs, sweeping
 from flowops.domain import effects as kinds
 from flowops.domain import events, jobs, times
 from flowops.domain.access import POLICY, SYSTEM, ActorKind, Permission
@@ -38,12 +38,15 @@ def create(
     """Write down an effect; `automatic` means policy alone approved it, so it is queued at once."""
     kind = facts.asked.kind or ""
     params = kinds.kept(kind, facts.asked.params)
-    wanted = decisions.approvals(facts, verdict)
+    wanted, money = decisions.approvals(facts, verdict), kinds.money(kind, params)
     effect = tables.Effect(
         request_id=request.id,
+        customer_id=request.customer_id,
         handoff_id=handoff_id,
         kind=kind,
         params=params,
+        amount=money.amount if money else None,
+        currency=money.currency if money else None,
         status=Status.PROPOSED,
         decision_id=(decision or request.decision).id,
         content_sha256=kinds.content_sha256(kind, params, facts.records),
@@ -68,7 +71,7 @@ def create(
         )
     )
     if automatic:
-        _approve(unit, effect, settings, undo=timedelta(0))
+        _approve(unit, effect, set(), settings, undo=timedelta(0))
     return effect
 
 
@@ -129,10 +132,12 @@ def approve(
     """Approve exactly the content that was seen, on records fetched just now.
 
     The last approval needed queues the effect behind its undo window. Raises ContentChanged (with the new hash and the
-    difference), VerificationFailed, NewMessage, SelfApproval, AlreadyDecided, DeniedByPolicy, Expired, AboveLimit, and
-    like every decision ClaimExpired for a late owner and StaleVersion for another `version` of the case.
+    difference), VerificationFailed, NewMessage, SelfApproval, AlreadyDecided, DeniedByPolicy, Expired, AboveLimit,
+    ConflictOfInterest, CapReached, and like every decision ClaimExpired for a late owner and StaleVersion for another
+    `version` of the case.
     """
     effect, handoff = _lock_to_decide(unit, effect_id, version, settings)
+    caps.lock(unit, settings, effect.kind, effect.customer_id, approvals.given(unit, effect) | {unit.actor.id or ""})
     _refuse_closed(unit, effect)
     approvals.refuse_approver(unit, effect)
     if handoff is not None:
@@ -153,9 +158,11 @@ def approve(
         rebind(unit, effect, facts, verdict, policy, stage="approval")
         approvals.refuse_approver(unit, effect)  # other facts or limits may ask for another approver
     approvals.add(unit, effect)
-    missing = effect.approvals_needed - approvals.count(unit, effect)
+    approvers = approvals.counting(unit, effect)
+    caps.refuse_reached(unit, effect, approvers, settings)
+    missing = effect.approvals_needed - len(approvers)
     if missing <= 0:
-        _approve(unit, effect, settings, undo=timedelta(seconds=settings.undo_seconds))
+        _approve(unit, effect, approvers, settings, undo=timedelta(seconds=settings.undo_seconds))
     else:
         effect.updated_at = unit.now
         unit.record(_approved(effect, missing))
@@ -169,7 +176,7 @@ def decline(unit: Unit, effect_id: str, reason: str, settings: Settings, version
     effect, handoff = _lock_to_decide(unit, effect_id, version, settings)
     if effect.status not in kinds.OPEN:
         raise errors.AlreadyDecided(status=effect.status)
-    approvals.refuse_limit(unit, effect)
+    approvals.refuse_decider(unit, effect)
     set_status(unit, effect, Status.DECLINED)
     unit.record(events.EffectDeclined(effect_id=effect.id, handoff_id=effect.handoff_id, reason=reason))
     if handoff is not None:
@@ -314,8 +321,10 @@ def _refuse_closed(unit: Unit, effect: tables.Effect) -> None:
         raise errors.Expired(at=f"{effect.expires_at:%Y-%m-%d %H:%M} UTC", expires_at=effect.expires_at)
 
 
-def _approve(unit: Unit, effect: tables.Effect, settings: Settings, undo: timedelta) -> None:
+def _approve(unit: Unit, effect: tables.Effect, by: set[str], settings: Settings, undo: timedelta) -> None:
+    """`by` are those whose approvals did it, nobody when policy alone did."""
     set_status(unit, effect, Status.APPROVED)
+    approvals.settle(unit, effect, by)
     effect.execute_after = unit.now + undo
     effect.expires_at = unit.now + settings.approval_expiry
     job = jobs.ExecuteEffect(effect_id=effect.id, case_id=effect.handoff_id or effect.request_id)

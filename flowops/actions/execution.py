@@ -43,7 +43,7 @@ def start(unit: Unit, effect_id: str, records: Records | None, policy: Policy, s
     before = Facts.model_validate(effect.decision.facts)
     facts, verdict = decisions.decide(unit, before.asked, records, policy, settings, before.history)
     same = kinds.content_sha256(effect.kind, effect.params, records) == effect.content_sha256
-    lacks_approval = approvals.count(unit, effect) < effect.approvals_needed
+    lacks_approval = len(approvals.counting(unit, effect)) < effect.approvals_needed
     if facts.failed or not same or verdict.outcome is Outcome.DENY or lacks_approval:
         changed = difference(before.records, records)
         handoff = effects.need_person(

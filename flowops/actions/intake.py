@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, exists, func, select
 
 from flowops import errors
-from flowops.actions import decisions, effects, handoffs
+from flowops.actions import caps, decisions, effects, handoffs
 from flowops.domain import events
 from flowops.domain.access import ActorKind
 from flowops.domain.facts import Account, Asked, Facts, History, Records
@@ -74,19 +74,22 @@ def find_repeat(unit: Unit, endpoint: str, incoming: Incoming) -> tables.Request
 def receive(unit: Unit, incoming: Incoming, records: Records, policy: Policy, settings: Settings) -> tables.Request:
     """Record a request with its verdict and do what the verdict says.
 
-    approve: the effect is queued for execution. deny: nothing more, unless somebody must look for another reason
-    (asked to escalate, a threat): then a handoff without the effect, which nobody could approve. Otherwise, and
-    whenever a check failed, a handoff with the effect proposed. In shadow mode the decision is recorded, no more.
+    approve: the effect is queued for execution, unless it would exceed a cap: then a handoff says so. deny: nothing
+    more, unless somebody must look for another reason (asked to escalate, a threat): then a handoff without the effect,
+    which nobody could approve. Otherwise, and whenever a check failed, a handoff with the effect proposed. In shadow
+    mode the decision is recorded, no more.
     """
     customer, history = _customer(unit, incoming.asked)
     facts, verdict = decisions.decide(unit, incoming.asked, records, policy, settings, history)
     outcome = _outcome(facts, verdict)
+    reached = caps.at_intake(unit, incoming.asked, customer, settings) if outcome == "approved" else None
+    outcome = "handed_off" if reached else outcome
     request = _record(unit, "requests", incoming, customer, facts, verdict, policy, outcome)
     if incoming.asked.mode == "shadow":
         return request
     handoff_id = None
     if outcome == "handed_off":
-        issues = _issues(facts, verdict)
+        issues = {Reason.POLICY_BOUNDARY} if reached else _issues(facts, verdict)
         handoff = handoffs.open(
             unit,
             request,
@@ -99,6 +102,9 @@ def receive(unit: Unit, incoming: Incoming, records: Records, policy: Policy, se
             tier=verdict.tier or Tier.OPERATOR,
         )
         handoff_id = handoff.id
+        if reached:
+            why = f"{reached.reason}."
+            unit.record(events.IssueFound(handoff_id=handoff_id, issue=Reason.POLICY_BOUNDARY, why=why))
     _keep_messages(unit, request, incoming.asked)
     unit.session.flush()
     denied = verdict.outcome is Outcome.DENY

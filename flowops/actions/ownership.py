@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import CompoundSelect, or_, select, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, or_, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute
 
 from flowops import errors
-from flowops.actions import handoffs, sla, staff, sweeping
+from flowops.actions import handoffs, interests, sla, staff, sweeping
 from flowops.domain import events, jobs, times
 from flowops.domain.access import Actor, Permission
 from flowops.domain.handoffs import Status, Tier, Verb, WaitingFor
@@ -24,10 +24,12 @@ def claim(unit: Unit, ref: str, *, lease: timedelta, version: int | None = None)
     """Make a case the actor's own for the length of the lease; the owner's second claim extends it.
 
     A claim that has run out can be taken by anyone. The first claim keeps the promise of a response and starts the
-    clock of the resolution. Raises AlreadyClaimed, AlreadyResolved, or NotPermitted when the case needs another role.
+    clock of the resolution. Raises AlreadyClaimed, AlreadyResolved, NotPermitted when the case needs another role, or
+    ConflictOfInterest when it is of a customer the actor has to do with.
     """
     handoff = handoffs.unresolved(unit, ref, version)
     unit.actor.require(_needed(handoff))
+    interests.refuse(unit, handoff.customer)
     if handoff.status is Status.CLAIMED and not handoffs.is_late(handoff, unit.now):
         if handoff.claimed_by != unit.actor.id:
             raise errors.AlreadyClaimed(**handoffs.owner(handoff))
@@ -51,12 +53,14 @@ def take_next(unit: Unit, *, lease: timedelta, queue: str | None = None) -> tabl
     """Claim the most urgent case the actor may own, of one queue or all of theirs; None when there is none.
 
     A broken promise counts as one priority more; then the nearest deadline comes first. Cases that somebody else is
-    taking in this moment are passed over, so that everybody who asks at once gets another one.
+    taking in this moment are passed over, so that everybody who asks at once gets another one; and so are those of
+    customers whom the actor has to do with.
     """
     unit.actor.require(Permission.HANDOFFS_WORK)
     queues = unit.actor.queues & {queue} if queue else unit.actor.queues
+    conflict = interests.passed_over(unit)
     for many in _ENOUGH:
-        found = _next(unit, queues, many)
+        found = _next(unit, queues, many, conflict)
         if found is not None:
             return claim(unit, found, lease=lease)
     return None
@@ -78,7 +82,8 @@ def assign(
 
     A waiting case goes on waiting, for its new owner, whose eight hours begin when it waits no more. The new owner is
     told unless they did it. Raises CannotOwn for somebody who is disabled, no member of the queue or lacks the right,
-    NotFound for nobody at all, and ClaimExpired for a late owner, who claims the case again before they give it away.
+    ConflictOfInterest for somebody who has to do with the customer, NotFound for nobody at all, and ClaimExpired for a
+    late owner, who claims the case again before they give it away.
     """
     unit.actor.require(Permission.HANDOFFS_SUPERVISE)
     handoff = handoffs.unresolved(unit, ref, version)
@@ -187,7 +192,7 @@ def resume_due(unit: Unit, limit: int, *, lease: timedelta) -> int:
     return sweeping.each(unit, _due(unit, tables.Handoff.wait_until, limit), end_wait)
 
 
-def _next(unit: Unit, queues: Iterable[str], many: int) -> str | None:
+def _next(unit: Unit, queues: Iterable[str], many: int, conflict: ColumnElement[bool] | None) -> str | None:
     """The most urgent case nobody else is taking, of the first so many of each queue: an index has each in order."""
     row = tables.Handoff
     tiers = set(Tier) if unit.actor.may(Permission.HANDOFFS_SUPERVISE) else {Tier.OPERATOR}
@@ -199,6 +204,7 @@ def _next(unit: Unit, queues: Iterable[str], many: int) -> str | None:
     found: CompoundSelect[str] = union_all(late, *first)
     is_free = or_(row.claimed_at.is_(None), row.claim_expires_at <= unit.now)  # still, whoever took it meanwhile
     query = select(row.id).where(row.id.in_(found), row.is_open(), is_free).order_by(*order).limit(1)
+    query = query if conflict is None else query.where(~conflict)
     return unit.session.scalar(query.with_for_update(skip_locked=True, key_share=True))
 
 
@@ -250,7 +256,9 @@ def _fit(unit: Unit, handoff: tables.Handoff, user_id: str) -> tables.User:
     return user
 
 
-def _unfit(unit: Unit, handoff: tables.Handoff, user: tables.User) -> errors.CannotOwn | None:
+def _unfit(
+    unit: Unit, handoff: tables.Handoff, user: tables.User
+) -> errors.CannotOwn | errors.ConflictOfInterest | None:
     """Why somebody cannot own the case; None when they can."""
     if user.disabled_at is not None:
         return errors.CannotOwn(name=user.name, why="their account is disabled")
@@ -258,6 +266,8 @@ def _unfit(unit: Unit, handoff: tables.Handoff, user: tables.User) -> errors.Can
         return errors.CannotOwn(name=user.name, why=f"they are no member of the queue {handoff.queue}")
     if not Actor(user.kind, user.name, user.id, user.role).may(needed := _needed(handoff)):
         return errors.CannotOwn(name=user.name, why=f"it needs the permission {needed}", permission=needed)
+    if interests.has(unit, user.id, unit.session.get_one(tables.Customer, handoff.customer_id)):
+        return errors.ConflictOfInterest(who="You" if user.id == unit.actor.id else user.name)
     return None
 
 

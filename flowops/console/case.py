@@ -57,6 +57,7 @@ class Pane:
     names: dict[str, str]  # of the people the activity speaks of
     why: sla.Explanation
     colleagues: Sequence["tables.User"]
+    keeps_out: bool  # has the person who looks to do with the customer, so that somebody else must act?
     original: str | None  # the case this one repeats: its number, if the viewer may see it
     looks: Looks
     viewer: Actor
@@ -82,6 +83,12 @@ class Pane:
         """The last message whoever reads this page has read."""
         return self.case.messages[-1].id if self.case.messages else ""
 
+    @property
+    def is_to_claim(self) -> bool:
+        """Could somebody of the viewer's role claim the case?"""
+        needed = Permission.HANDOFFS_SUPERVISE if self.handoff.tier is Tier.SUPERVISOR else Permission.HANDOFFS_WORK
+        return self.handoff.status is not Status.RESOLVED and not self.is_live and self.viewer.may(needed)
+
     def offers(self, verb: str) -> bool:
         """Is there a button for this? A courtesy: the action has the last word."""
         works = self.viewer.may(Permission.HANDOFFS_WORK)
@@ -90,7 +97,7 @@ class Pane:
         is_open = self.handoff.status is not Status.RESOLVED
         match verb:
             case "claim":
-                return works and is_open and not self.is_live and (supervises or self.handoff.tier is Tier.OPERATOR)
+                return self.is_to_claim and not self.keeps_out
             case "release" | "resolve":
                 return owns or (supervises and self.handoff.status is Status.CLAIMED and not self.is_mine)
             case "assign" | "priority":
@@ -138,10 +145,14 @@ class Pane:
         replies = (one for one in reversed(self.proposals) if one.effect.kind == "reply" and one.effect.status in alive)
         return next((reply for reply in replies if reply.effect.params["body"] == text), None)
 
-    def may_decide(self, proposal: effects.Proposal) -> bool:
+    def is_to_decide(self, proposal: effects.Proposal) -> bool:
         """Does the effect wait for a decision that the viewer's role can take?"""
         effect = proposal.effect
         return effect.status in effect_kinds.OPEN and self.viewer.may(Permission(effect.approval_permission))
+
+    def may_decide(self, proposal: effects.Proposal) -> bool:
+        """Can the viewer take the decision that the effect waits for?"""
+        return self.is_to_decide(proposal) and not self.keeps_out
 
     def may_cancel(self, proposal: effects.Proposal) -> bool:
         """Can the viewer withdraw the effect while it waits for a decision, or still call it back?"""
@@ -172,16 +183,22 @@ def read(view: "View", ref: str, looks: Looks) -> Pane:
     activity = handoffs.timeline(view, ref, newest_first=True, limit=ENTRIES)
     spoken_of = {value for entry in activity.items for value in entry.data.values() if _is_person(value)}
     supervises = view.viewer.may(Permission.HANDOFFS_SUPERVISE)
+    proposals = list(reversed(effects.search(view, handoff_id=handoff.id, limit=100).items))
+    accounts = (proposal.facts.records.account for proposal in proposals)
+    emails = {account.email for account in accounts if account is not None}
+    keeps_out = operators.has_interest(view, handoff.customer, *emails)
+    colleagues = operators.colleagues(view, handoff.queue) if supervises else []
     return Pane(
         case=case,
         parts=handoffs.parts(view, handoff.id),
         written=written.read(view, handoff),
         draft=drafts.get(view, ref),
-        proposals=list(reversed(effects.search(view, handoff_id=handoff.id, limit=100).items)),
+        proposals=proposals,
         activity=activity,
         names=operators.names(view, spoken_of),
         why=sla.explain(view, handoff),
-        colleagues=operators.colleagues(view, handoff.queue) if supervises else [],
+        colleagues=[one for one in colleagues if not (keeps_out and one.id == view.viewer.id)],
+        keeps_out=keeps_out,
         original=_name(view, original) if original else None,
         looks=looks,
         viewer=view.viewer,

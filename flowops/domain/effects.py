@@ -161,14 +161,15 @@ def approvals(kind: str, params: dict[str, Any], limits: "Limits | None") -> App
     """Whose approval an effect waits for.
 
     A reply needs one person with an operator's rights. Money up to the operator's limit too; above it a supervisor;
-    from the two-person limit two supervisors, and the proposer is neither. Money in a currency without configured
-    limits needs two.
+    from the two-person limit as many supervisors as the quorum says, and the proposer is none of them. Money in a
+    currency without configured limits needs two.
     """
     amount = money(kind, params)
     if amount is None:
         return Approvals(1, Permission.EFFECTS_APPROVE, proposer_may=True)
     if limits is None or amount.amount >= limits.two_people:
-        return Approvals(2, Permission.EFFECTS_APPROVE_ABOVE_LIMIT, proposer_may=False)
+        quorum = 2 if limits is None else limits.quorum
+        return Approvals(quorum, Permission.EFFECTS_APPROVE_ABOVE_LIMIT, proposer_may=False)
     if amount.amount > limits.operator:
         return Approvals(1, Permission.EFFECTS_APPROVE_ABOVE_LIMIT, proposer_may=True)
     return Approvals(1, Permission.EFFECTS_APPROVE, proposer_may=True)

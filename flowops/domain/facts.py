@@ -189,11 +189,15 @@ class History(Fact):
 
 
 class Limits(Fact):
-    """How much may happen on whose word, in minor units of one currency for one kind of effect."""
+    """How much may happen on whose word, in minor units of one currency for one kind of effect.
+
+    From `two_people` on it takes `quorum` different people; decisions of before there was a choice took two.
+    """
 
     automatic: Minor
     operator: Minor
     two_people: Minor
+    quorum: int = Field(default=2, ge=2)
 
 
 class Check(Fact):

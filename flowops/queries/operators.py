@@ -186,6 +186,21 @@ def colleagues(view: View, queue: str | None = None) -> list[tables.User]:
     return list(view.session.scalars(query.order_by(user.name, user.id)))
 
 
+def links(view: View) -> list[tuple[tables.PersonLink, tables.User]]:
+    """Every link of a person to customers, by the person's name."""
+    link, user = tables.PersonLink, tables.User
+    query = select(link, user).join(user, user.id == link.user_id)
+    rows = view.session.execute(query.order_by(user.name, user.id, link.kind, link.value))
+    return [(found, person) for found, person in rows]
+
+
+def has_interest(view: View, customer: tables.Customer, *emails: str | None) -> bool:
+    """Has the viewer to do with this customer, so that somebody else must act for them?"""
+    user = tables.User
+    conflict = user.has_interest(customer.external_id, customer.email, *emails)
+    return view.session.scalar(select(user.id).where(user.id == view.viewer.id, conflict)) is not None
+
+
 def names(view: View, ids: Collection[str]) -> dict[str, str]:
     """The names of these people and services, by their ids."""
     return {user.id: user.name for user in view.session.scalars(select(tables.User).where(tables.User.id.in_(ids)))}

@@ -1,12 +1,17 @@
 """Effects over HTTP: proposed by the owner, approved by hash, declined with a reason."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from flowops import settings
+from flowops.actions import links
 from flowops.app import App
-from flowops.domain.access import Role
-from tests import make, world
+from flowops.domain.access import SYSTEM, Role
+from flowops.domain.interests import Link
+from flowops.queries import audit, operators
+from tests import live, make, world
 from tests.api.test_intake import CASE, REQUEST
 from tests.live import Api
 
@@ -192,3 +197,43 @@ def test_a_service_withdraws_its_own_proposal(api: Api, app: App, operator: str)
     other = make.token(app, Role.SERVICE, "other")
     assert api.post(f"/effects/{effect['id']}/cancel", other).status_code == 404
     assert api.post(f"/effects/{effect['id']}/cancel", bot).json()["status"] == "cancelled"
+
+
+@pytest.mark.in_process
+def test_a_cap_that_is_reached_is_told_with_its_numbers(app: App, api: Api, operator: str, case: str) -> None:
+    cap = {"kind": "refund", "per": "customer", "window": "30d", "money": {"amount": 4899, "currency": "EUR"}}
+    caps = (settings.CapSetting.model_validate(cap),)
+    effect = propose(api, operator, case)
+    with live.in_process(replace(app, settings=app.settings.model_copy(update={"caps": caps}))) as api:
+        answer = api.post(f"/effects/{effect['id']}/approve", operator, json={"contentSha256": effect["contentSha256"]})
+    problem = answer.json()
+    assert (answer.status_code, problem["code"], problem["roomAt"]) == (409, "cap_reached", None)
+    assert problem["comesTo"] == {"amount": 4900, "currency": "EUR"}
+    assert problem["cap"] == {
+        "kind": "refund",
+        "per": "customer",
+        "windowSeconds": 2592000,
+        "money": {"amount": 4899, "currency": "EUR"},
+    }
+
+
+def test_a_conflict_of_interest_is_a_refusal_on_record(app: App, api: Api, operator: str, case: str) -> None:
+    effect = propose(api, operator, case)
+    tom = make.token(app, Role.SUPERVISOR, "Tom")
+    with app.unit(SYSTEM) as unit:
+        user = operators.user(unit.view, "Tom")
+        links.add(unit, user.id, Link.CUSTOMER, CASE["customer"]["id"])
+    paths = {
+        f"/effects/{effect['id']}/approve": {"contentSha256": effect["contentSha256"]},
+        f"/effects/{effect['id']}/decline": {"reason": "no"},
+        f"/handoffs/{case}/claim": None,
+        f"/handoffs/{case}/assign": {"userId": user.id},
+    }
+    for path, body in paths.items():
+        answer = api.post(path, tom, json=body)
+        assert (answer.status_code, answer.json()["code"]) == (403, "conflict_of_interest"), path
+    with app.view() as view:
+        entries = audit.search(view, event="access.refused").items
+    told = {(entry.actor_name, entry.row.data["permission"], entry.row.data["path"]) for entry in entries}
+    assert told == {("Tom", "conflict_of_interest", path) for path in paths}
+    assert api.post("/handoffs/next", tom).status_code == 204

@@ -7,9 +7,11 @@ import httpx
 import pytest
 from sqlalchemy import update
 
+from flowops.actions import links
 from flowops.app import App
 from flowops.domain.access import SYSTEM, Role
-from flowops.queries import handoffs, mailbox
+from flowops.domain.interests import Link
+from flowops.queries import audit, handoffs, mailbox
 from flowops.storage import tables
 from tests import cases, delivery, world
 from tests.conftest import Clock
@@ -135,3 +137,30 @@ def test_a_refund_says_to_whom_and_of_which_invoice(app: App, sue: Visitor) -> N
     page = sue.get(f"/case/{effect.handoff_id}").text
     assert "<dd>Zoë O&#39;Brien-Müller, zoe@example.com <code>cust_132</code></dd>" in page
     assert "<dd><code>inv_320</code> of 600.00 EUR, 600.00 EUR refundable</dd>" in page
+
+
+def test_whoever_has_to_do_with_the_customer_has_dead_buttons_that_say_why(
+    app: App, ada: Visitor, mine: tables.Handoff, sign_in: SignIn
+) -> None:
+    assert ada.actor
+    effect = world.propose(app, ada.actor, mine.id, "reply", {"body": "All is well."})
+    tom = sign_in("Tom", Role.SUPERVISOR)
+    assert f"{effect.id}/approve" in tom.get(f"/case/{mine.label}").text
+    assert tom.actor
+    with app.unit(SYSTEM) as unit:
+        links.add(unit, str(tom.actor.id), Link.CUSTOMER, "cust_132")
+    page = tom.get(f"/case/{mine.label}").text
+    assert f"{effect.id}/approve" not in page
+    assert '<button class="btn outline" disabled>Approve</button>' in page
+    assert "Somebody else must decide: you have to do with this customer." in page
+    assert "Tom (take over)" not in page
+    refused = tom.post(f"/case/{mine.label}/effects/{effect.id}/approve", contentSha256=effect.content_sha256)
+    assert refused.status_code == 403
+    assert "conflict of interest" in refused.text
+    with app.view(SYSTEM) as view:
+        (entry,) = audit.search(view, event="access.refused").items
+    assert (entry.actor_name, entry.data["permission"]) == ("Tom", "conflict_of_interest")
+    ada.post(f"/case/{mine.label}/release")
+    assert "Somebody else must take it: you have to do with this customer." in tom.get(f"/case/{mine.label}").text
+    assert tom.post(f"/case/{mine.label}/claim").status_code == 403
+    assert "Claim</button>" in ada.get(f"/case/{mine.label}").text

@@ -111,6 +111,13 @@ def test_money_without_limits_needs_two_people() -> None:
     assert effects.approvals("refund", make.refund(currency="JPY"), None).needed == 2
 
 
+def test_a_quorum_is_asked_from_the_two_person_limit_on_and_never_below_it() -> None:
+    limits = make.LIMITS.model_copy(update={"quorum": 3})
+    large, small = (effects.approvals("refund", make.refund(amount=amount), limits) for amount in (50_000, 49_999))
+    assert (large.needed, large.proposer_may, small.needed) == (3, False, 1)
+    assert large.is_stricter_than(effects.approvals("refund", make.refund(amount=50_000), make.LIMITS))
+
+
 def test_a_reply_needs_one_operator_who_may_have_proposed_it() -> None:
     expected = effects.Approvals(1, Permission.EFFECTS_APPROVE, proposer_may=True)
     assert effects.approvals("reply", {"body": "Hello"}, make.LIMITS) == expected

@@ -20,7 +20,7 @@ def test_facts_survive_being_stored_as_json(facts: Facts) -> None:
 def test_facts_have_the_names_clients_see() -> None:
     dumped = make.facts().dump()
     assert {"asked", "records", "confidenceFloor", "now"} <= set(dumped)
-    assert dumped["limits"] == {"automatic": 10_000, "operator": 25_000, "twoPeople": 50_000}
+    assert dumped["limits"] == {"automatic": 10_000, "operator": 25_000, "twoPeople": 50_000, "quorum": 2}
     assert dumped["now"] == "2026-11-22T10:00:00Z"
 
 
@@ -52,6 +52,13 @@ def test_limits_and_counts_are_sane(amount: int) -> None:
         Limits(automatic=amount, operator=25_000, two_people=50_000)
     with pytest.raises(ValidationError):
         History(cases_in_7_days=-1)
+
+
+def test_limits_of_before_there_was_a_quorum_take_two_people() -> None:
+    kept = {"automatic": 10_000, "operator": 25_000, "twoPeople": 50_000}
+    assert Limits.model_validate(kept).quorum == 2
+    with pytest.raises(ValidationError):
+        Limits.model_validate(kept | {"quorum": 1})
 
 
 def test_verified_facts_know_what_failed() -> None:

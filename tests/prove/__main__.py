@@ -22,6 +22,8 @@ from rich.table import Table
 from tests import bells, conftest
 from tests.prove import (
     api,
+    approvals,
+    caps,
     crashes,
     deadlines,
     durability,
@@ -49,6 +51,8 @@ PARTS: Sequence[Part] = (
     durability.PART,
     snapshot.PART,
     deadlines.PART,
+    approvals.PART,
+    caps.PART,
 )
 
 

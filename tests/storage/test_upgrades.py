@@ -163,6 +163,44 @@ def test_deliveries_of_before_are_found_by_their_endpoint(empty: Database) -> No
     assert [(one.job.id, one.job.status) for one in found] == [("job_20", "done"), ("job_10", "pending")]
 
 
+def test_what_was_approved_before_counts_from_its_last_approval(empty: Database) -> None:
+    move(empty, "upgrade", "0008")
+    fill(empty)
+    wanted = {"params": '{"money":{"amount":4900,"currency":"EUR"},"invoiceId":"inv_1"}', "content_sha256": "sha256:0"}
+    rules = {"approval_permission": "effects.approve", "proposer_may_approve": True, "decision_id": "dec_1"}
+    times = {"created_at": moment(-5), "updated_at": moment(-5), "expires_at": moment(9)}
+    common = {"request_id": "req_1", "kind": "refund", **wanted, **rules, **times}
+    for name, status, needed in (
+        ("auto", "done", 0),
+        ("two", "approved", 2),
+        ("waits", "held", 1),
+        ("no", "failed", 1),
+    ):
+        insert(empty, "effects", id=f"eff_{name}", status=status, approvals_needed=needed, revision=2, **common)
+    insert(empty, "users", id="usr_2", kind="person", name="Bob", role="operator", created_at=moment(-6))
+    said = {"content_sha256": "sha256:0"}
+    for effect, user, revision, hours in (
+        ("two", "usr_1", 1, -3.5),
+        ("two", "usr_1", 2, -3),
+        ("two", "usr_2", 2, -2),
+        ("waits", "usr_1", 1, -2),
+    ):
+        insert(empty, "approvals", effect_id=f"eff_{effect}", user_id=user, revision=revision, at=moment(hours), **said)
+    migrate.upgrade(empty)
+    row, yes = tables.Effect, tables.Approval
+    with open_view(empty, SYSTEM) as view:
+        found = view.session.scalars(select(row)).all()
+        given = view.session.scalars(select(yes)).all()
+    approved = {each.id: each.approved_at for each in found}
+    known = {(each.customer_id, each.amount, each.currency) for each in found}
+    by = {(each.user_id, each.revision, each.counted_at) for each in given if each.effect_id == "eff_two"}
+    waiting = [each.counted_at for each in given if each.effect_id == "eff_waits"]
+    assert approved == {"eff_auto": NOW - 5 * HOUR, "eff_two": NOW - 2 * HOUR, "eff_waits": None, "eff_no": None}
+    assert known == {("cus_1", 4900, "EUR")}
+    assert by == {("usr_1", 1, None), ("usr_1", 2, NOW - 2 * HOUR), ("usr_2", 2, NOW - 2 * HOUR)}
+    assert waiting == [None]
+
+
 def test_there_is_no_way_back_but_a_backup(database: Database) -> None:
     with pytest.raises(CommandError, match="restore the backup"):
         move(database, "downgrade", "-1")

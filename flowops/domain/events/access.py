@@ -40,6 +40,26 @@ class QueuesSet(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PersonLinked(Event):
+    """A person has to do with a customer, and keeps out of their cases and effects; `kind` says what `value` is."""
+
+    name: ClassVar[str] = "user.linked"
+    user_id: str
+    kind: str
+    value: str | None = personal()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonUnlinked(Event):
+    """A person has no more to do with a customer."""
+
+    name: ClassVar[str] = "user.unlinked"
+    user_id: str
+    kind: str
+    value: str | None = personal()
+
+
+@dataclass(frozen=True, kw_only=True)
 class PasswordSet(Event):
     """A person got a password; their sessions ended."""
 

@@ -13,7 +13,7 @@ from flowops.storage.tables.cases import (
 )
 from flowops.storage.tables.intake import Customer, Decision, PolicyVersion, Request, RuleFinding
 from flowops.storage.tables.outbox import FinishedJob, Heartbeat, IdempotencyKey, Job, JobAttempt, PrunedAttempts
-from flowops.storage.tables.people import BrowserSession, Queue, QueueMember, SignInLink, Token, User
+from flowops.storage.tables.people import BrowserSession, PersonLink, Queue, QueueMember, SignInLink, Token, User
 from flowops.storage.tables.record import AuditEntry, AuditPrivate
 from flowops.storage.tables.row import BOOKKEEPING, Base
 from flowops.storage.tables.sandbox import SandboxAccount, SandboxInvoice, SandboxMail, SandboxRefund
@@ -25,6 +25,7 @@ __all__ = [
     "User",
     "Queue",
     "QueueMember",
+    "PersonLink",
     "Token",
     "BrowserSession",
     "SignInLink",

@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Computed, ForeignKey, Identity, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, ColumnElement, Computed, ForeignKey, Identity, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from flowops.domain import artifacts, effects, handoffs, sla
@@ -265,14 +265,26 @@ class Effect(Base):
         Index("ix_effects_status_created", "status", "created_at"),
         Index("ix_effects_status_expires", "status", "expires_at"),
         Index("ix_effects_created_at", "created_at"),
+        # What counts against the caps of a customer.
+        Index(
+            "ix_effects_capped",
+            "customer_id",
+            "kind",
+            "approved_at",
+            postgresql_where=text("approved_at IS NOT NULL"),
+            sqlite_where=text("approved_at IS NOT NULL"),
+        ),
     )
     prefix = "eff"
 
     id: Mapped[str] = mapped_column(primary_key=True)
     request_id: Mapped[str] = mapped_column(ForeignKey("requests.id"), index=True)
+    customer_id: Mapped[str | None]  # the request's
     handoff_id: Mapped[str | None] = mapped_column(ForeignKey("handoffs.id"), index=True)
     kind: Mapped[str]
     params: Mapped[dict[str, Any]]
+    amount: Mapped[int | None] = mapped_column(BigInteger)  # of the money in the parameters
+    currency: Mapped[str | None]
     status: Mapped[effects.Status]
     decision_id: Mapped[str] = mapped_column(ForeignKey("decisions.id"))
     content_sha256: Mapped[str]
@@ -281,6 +293,7 @@ class Effect(Base):
     approval_permission: Mapped[str]
     proposer_may_approve: Mapped[bool]
     proposed_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    approved_at: Mapped[datetime | None]  # the last time its last approval was given
     execute_after: Mapped[datetime | None]
     expires_at: Mapped[datetime]
     receipt_reference: Mapped[str | None]
@@ -296,11 +309,22 @@ class Approval(Base):
     """One person's yes to one revision of an effect; a later one leaves it behind, also one of the same content."""
 
     __tablename__ = "approvals"
+    __table_args__ = (
+        # What counts against the caps of a person.
+        Index(
+            "ix_approvals_capped",
+            "user_id",
+            "counted_at",
+            postgresql_where=text("counted_at IS NOT NULL"),
+            sqlite_where=text("counted_at IS NOT NULL"),
+        ),
+    )
 
     effect_id: Mapped[str] = mapped_column(ForeignKey("effects.id"), primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
     revision: Mapped[int] = mapped_column(primary_key=True)
     content_sha256: Mapped[str]
     at: Mapped[datetime]
+    counted_at: Mapped[datetime | None]  # when the effect was approved with the help of this one
 
     user: Mapped[User] = relationship(lazy="raise")

@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, true
+from sqlalchemy import ColumnElement, ForeignKey, UniqueConstraint, and_, or_, select, true
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flowops.domain import access
+from flowops.domain import access, interests
+from flowops.domain.interests import Link
 from flowops.storage.tables.row import BOOKKEEPING, Base
 
 
@@ -25,6 +26,15 @@ class User(Base):
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
 
+    @classmethod
+    def has_interest(cls, customer: str, *emails: str | None) -> ColumnElement[bool]:
+        """Has this person to do with the customer of this id, who has these addresses, or are they their own?"""
+        link, known = PersonLink, interests.addresses(*emails)
+        by = {Link.CUSTOMER: (customer,), Link.EMAIL: known, Link.DOMAIN: interests.domains(known)}
+        met = or_(*(and_(link.kind == kind, link.value.in_(values)) for kind, values in by.items()))
+        linked = select(link.id).where(link.user_id == cls.id, met).exists()
+        return or_(and_(cls.email.is_not(None), cls.email.in_(known)), linked)
+
 
 class Queue(Base):
     """A division of the work; a person sees the queues they are a member of."""
@@ -40,6 +50,20 @@ class QueueMember(Base):
 
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
     queue: Mapped[str] = mapped_column(ForeignKey("queues.name"), primary_key=True)
+
+
+class PersonLink(Base):
+    """That a person has to do with a customer, so that somebody else must act for that customer."""
+
+    __tablename__ = "person_links"
+    __table_args__ = (UniqueConstraint("user_id", "kind", "value"),)
+    prefix = "lnk"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    kind: Mapped[interests.Link]
+    value: Mapped[str]  # e-mail addresses and domains in small letters
+    created_at: Mapped[datetime]
 
 
 class Token(Base):

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from sqlalchemy import BigInteger, Integer, MetaData
 from sqlalchemy.orm import DeclarativeBase
 
-from flowops.domain import access, artifacts, effects, handoffs, jobs, sla
+from flowops.domain import access, artifacts, effects, handoffs, interests, jobs, sla
 from flowops.storage.types import Json, UtcTime, enum, new_id
 
 # Tables that are not the business's record: a unit may change them without an audit entry.
@@ -43,6 +43,7 @@ class Base(DeclarativeBase):
         handoffs.Outcome: enum(handoffs.Outcome),
         handoffs.Tier: enum(handoffs.Tier),
         handoffs.WaitingFor: enum(handoffs.WaitingFor),
+        interests.Link: enum(interests.Link),
         jobs.Status: enum(jobs.Status),
         jobs.Waits: enum(jobs.Waits),
         jobs.AttemptOutcome: enum(jobs.AttemptOutcome),

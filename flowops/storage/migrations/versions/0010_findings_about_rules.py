@@ -7,7 +7,7 @@ from flowops.storage import migrations
 from flowops.storage.types import UtcTime
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 downgrade = migrations.refuse
 
 
