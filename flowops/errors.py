@@ -139,6 +139,10 @@ class TooLate(Conflict):
     """The effect is {status} and can no longer be called back. Nothing was changed."""
 
 
+class EffectsPaused(Unavailable):
+    """Effects are paused. Nothing was started; it is tried within {seconds} s of their being resumed."""
+
+
 class AboveLimit(Denied):
     """This effect needs an approver with the right {permission}. Nothing was approved; ask a supervisor."""
 

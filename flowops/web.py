@@ -30,6 +30,7 @@ from flowops.api import (
     ownership,
     search,
     strict,
+    switch,
     system,
     webhooks,
 )
@@ -76,7 +77,8 @@ def api(app: App) -> FastAPI:
     made.state.flowops = app
     problems.install(made)
     of_cases = (search, handoffs, ownership, conversation, bulk)
-    for module in (intake, *of_cases, effects, artifacts, outbox, webhooks, audit, system, documentation):
+    # The switch before what takes `pause` for the id of an effect.
+    for module in (intake, *of_cases, switch, effects, artifacts, outbox, webhooks, audit, system, documentation):
         made.include_router(module.router)
     return made
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from flowops import errors
-from flowops.actions import approvals, decisions, effects, handoffs
+from flowops.actions import approvals, decisions, effects, handoffs, switch
 from flowops.domain import effects as kinds
 from flowops.domain import events
 from flowops.domain.effects import Status
@@ -24,8 +24,10 @@ def start(unit: Unit, effect_id: str, records: Records | None, policy: Policy, s
     give its case to a person, and so does an approver who may approve no more; an approval too old is void. False means
     there is nothing to call for.
 
-    Raises Unavailable when the records cannot be had, and while the effect can still be called back.
+    Raises EffectsPaused, be it for the first call or for a repeat, and Unavailable when the records cannot be had and
+    while the effect can still be called back.
     """
+    switch.refuse_paused(unit)
     effect, handoff = effects.lock(unit, effect_id)
     if effect.status is Status.EXECUTING:
         return True

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from flowops import errors
-from flowops.cli import audit, database, demo, doctor, outbox, people, serve, terminal
+from flowops.cli import audit, database, demo, doctor, effects, outbox, people, serve, terminal
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,6 +19,7 @@ app.command()(serve.work)
 app.command()(database.migrate)
 app.add_typer(people.users, name="users")
 app.add_typer(people.tokens, name="tokens")
+app.add_typer(effects.effects, name="effects")
 app.add_typer(outbox.outbox, name="outbox")
 app.add_typer(audit.audit, name="audit")
 app.command()(doctor.doctor)

@@ -60,6 +60,14 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Underway:
+    """How many effects are approved and not begun, and how many were begun and have no answer yet."""
+
+    approved: int
+    executing: int
+
+
+@dataclass(frozen=True)
 class Answer:
     """A request with what became of it."""
 
@@ -112,6 +120,15 @@ def count_for_approval(view: View) -> int:
     """How many effects wait for the viewer's approval."""
     found = _approvable(view).with_only_columns(tables.Effect.id)
     return view.session.scalar(select(func.count()).select_from(found.subquery())) or 0
+
+
+def underway(view: View) -> Underway:
+    """How many effects there are to start or to hear of, of every queue: whoever stops them stops all of them."""
+    row = tables.Effect
+    query = select(row.status, func.count()).where(row.status.in_([Status.APPROVED, Status.EXECUTING]))
+    found = view.session.execute(query.group_by(row.status))
+    counts = {status: number for status, number in found}  # noqa: C416 - rows are no pairs to mypy
+    return Underway(counts.get(Status.APPROVED, 0), counts.get(Status.EXECUTING, 0))
 
 
 def asked(view: View, effect_id: str) -> Asked:

@@ -25,6 +25,7 @@ from tests.prove import (
     crashes,
     deadlines,
     durability,
+    pauses,
     poison,
     recovery,
     restarts,
@@ -48,6 +49,7 @@ PARTS: Sequence[Part] = (
     simulation.PART,
     durability.PART,
     snapshot.PART,
+    pauses.PART,
     deadlines.PART,
 )
 

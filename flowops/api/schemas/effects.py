@@ -11,6 +11,7 @@ from flowops.domain import handoffs
 
 if TYPE_CHECKING:
     from flowops.queries import effects
+    from flowops.storage import tables
 
 
 class Verification(Answer):
@@ -161,3 +162,24 @@ class Effect(Answer):
             else None,
         }
         return cls(**made, **{name: getattr(row, name) for name in cls.model_fields.keys() - made.keys()})
+
+
+class Switcher(Answer):
+    """Who threw the switch; `id` is null when it was done at a terminal, and `name` the operating system's user."""
+
+    id: str | None
+    name: str
+
+
+class Pause(Answer):
+    """Whether effects are paused; `reason`, `by` and `at` are of the last time somebody changed that."""
+
+    paused: bool
+    reason: str | None
+    by: Switcher | None
+    at: datetime | None
+
+    @classmethod
+    def of(cls, switch: tables.EffectSwitch) -> Self:
+        by = Switcher(id=switch.by_id, name=switch.by_name) if switch.by_name is not None else None
+        return cls(paused=switch.is_paused, reason=switch.reason, by=by, at=switch.at)

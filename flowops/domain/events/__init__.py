@@ -51,6 +51,8 @@ from flowops.domain.events.effects import (
     EffectHeld,
     EffectProposed,
     EffectPutBack,
+    EffectsPaused,
+    EffectsResumed,
     EffectStarted,
 )
 from flowops.domain.events.event import Event, personal
@@ -106,6 +108,8 @@ __all__ = [
     "EffectProposed",
     "EffectPutBack",
     "EffectStarted",
+    "EffectsPaused",
+    "EffectsResumed",
     "Event",
     "HandoffAssigned",
     "HandoffClaimed",

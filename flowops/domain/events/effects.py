@@ -116,3 +116,19 @@ class EffectCancelled(Event):
     name: ClassVar[str] = "effect.cancelled"
     effect_id: str
     handoff_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectsPaused(Event):
+    """From here on no effect starts, whatever was approved, until they are resumed."""
+
+    name: ClassVar[str] = "effects.paused"
+    reason: str | None = personal()
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectsResumed(Event):
+    """Effects start again, those that waited first."""
+
+    name: ClassVar[str] = "effects.resumed"
+    reason: str | None = personal()

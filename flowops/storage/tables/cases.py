@@ -292,6 +292,19 @@ class Effect(Base):
     decision: Mapped[Decision] = relationship(lazy="raise")
 
 
+class EffectSwitch(Base):
+    """Whether effects may start, and who said so last; the one row there is was made with the table."""
+
+    __tablename__ = "effect_switch"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    is_paused: Mapped[bool]
+    reason: Mapped[str | None]
+    by_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"))  # empty when it was said at a terminal
+    by_name: Mapped[str | None]
+    at: Mapped[datetime | None]  # empty as long as nobody touched it
+
+
 class Approval(Base):
     """One person's yes to one revision of an effect; a later one leaves it behind, also one of the same content."""
 
