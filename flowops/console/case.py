@@ -53,6 +53,7 @@ class Pane:
     written: dict[str, Written]
     draft: "tables.Draft | None"
     proposals: Sequence[effects.Proposal]
+    asked_again: dict[str, datetime | None]  # of the effects that are unknown: when, if at all
     activity: "Page[Entry]"  # the newest first
     names: dict[str, str]  # of the people the activity speaks of
     why: sla.Explanation
@@ -172,12 +173,14 @@ def read(view: "View", ref: str, looks: Looks) -> Pane:
     activity = handoffs.timeline(view, ref, newest_first=True, limit=ENTRIES)
     spoken_of = {value for entry in activity.items for value in entry.data.values() if _is_person(value)}
     supervises = view.viewer.may(Permission.HANDOFFS_SUPERVISE)
+    proposals = list(reversed(effects.search(view, handoff_id=handoff.id, limit=100).items))
     return Pane(
         case=case,
         parts=handoffs.parts(view, handoff.id),
         written=written.read(view, handoff),
         draft=drafts.get(view, ref),
-        proposals=list(reversed(effects.search(view, handoff_id=handoff.id, limit=100).items)),
+        proposals=proposals,
+        asked_again=effects.asked_again(view, proposals),
         activity=activity,
         names=operators.names(view, spoken_of),
         why=sla.explain(view, handoff),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests import crashes, pausing
 
-EFFECTS = 200
+EFFECTS = 120
 
 
 def test_no_effect_starts_after_a_pause_and_each_is_done_once_after_the_resume(

@@ -127,6 +127,7 @@ class Effect(Answer):
     """A side effect; `proposedBy` is null when a part of the product proposed it.
 
     `difference` is what the records said when it was approved and said when it was held; null when it is not held.
+    `unknownSince` is when a call ended without an answer; null once there is one.
     """
 
     id: str
@@ -146,6 +147,7 @@ class Effect(Answer):
     expires_at: datetime
     receipt: Receipt | None
     error: str | None
+    unknown_since: datetime | None
     created_at: datetime
 
     @classmethod

@@ -54,6 +54,7 @@ from flowops.domain.events.effects import (
     EffectsPaused,
     EffectsResumed,
     EffectStarted,
+    EffectUnknown,
 )
 from flowops.domain.events.event import Event, personal
 from flowops.domain.events.sla import SlaBreached, SlaEscalated, SlaWarned
@@ -108,6 +109,7 @@ __all__ = [
     "EffectProposed",
     "EffectPutBack",
     "EffectStarted",
+    "EffectUnknown",
     "EffectsPaused",
     "EffectsResumed",
     "Event",

@@ -73,6 +73,17 @@ class EffectPutBack(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EffectUnknown(Event):
+    """The provider was asked and gave no answer that can be understood, so nobody knows whether it did it."""
+
+    name: ClassVar[str] = "effect.unknown"
+    effect_id: str
+    handoff_id: str | None
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class EffectHeld(Event):
     """The records changed since the approval, so nothing was executed and its approvals are void.
 

@@ -265,6 +265,12 @@ class Effect(Base):
         Index("ix_effects_status_created", "status", "created_at"),
         Index("ix_effects_status_expires", "status", "expires_at"),
         Index("ix_effects_created_at", "created_at"),
+        Index(
+            "ix_effects_unknown",
+            "id",
+            postgresql_where=text("unknown_since IS NOT NULL"),
+            sqlite_where=text("unknown_since IS NOT NULL"),
+        ),
     )
     prefix = "eff"
 
@@ -286,6 +292,7 @@ class Effect(Base):
     receipt_reference: Mapped[str | None]
     receipt_at: Mapped[datetime | None]
     error: Mapped[str | None]
+    unknown_since: Mapped[datetime | None]  # when a call ended without an answer, until there is one
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

@@ -1,4 +1,4 @@
-"""The switch that keeps effects from starting, with its one row."""
+"""The switch that keeps effects from starting, with its one row; and since when it is unknown if an effect was done."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,3 +24,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_effect_switch"),
     )
     op.bulk_insert(switch, [{"id": 1, "is_paused": False}])
+    op.add_column("effects", sa.Column("unknown_since", UtcTime(), nullable=True))
+    where = sa.text("unknown_since IS NOT NULL")
+    op.create_index("ix_effects_unknown", "effects", ["id"], postgresql_where=where, sqlite_where=where)
