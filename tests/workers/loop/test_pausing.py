@@ -115,6 +115,8 @@ def test_a_job_that_is_to_run_alone_waits_for_the_resume_and_keeps_nothing_up(
     with app.view() as view:
         assert leases.is_one_to_run_alone(view)
         assert not leases.is_one_to_run_alone(view, {TOPIC})
+    with app.unit(access.SYSTEM) as unit:
+        assert leases.claim_alone(unit, "w1", app.settings.outbox_lease, {TOPIC}) == []
     with working(app):
         time.sleep(2)
         rung = enqueue(app, Ring(bell="a"))
