@@ -37,8 +37,10 @@ def pause(work: crashes.Work, effects: int, folder: Path) -> dict[str, Any]:
         figures: dict[str, Any] = {"effects": effects, "seconds to pause": time.monotonic() - began}
         delivery.wait_until(lambda: not _count(app, Status.EXECUTING) and not _held(app), PATIENCE, 0.01)
         figures["seconds to stand still"] = time.monotonic() - began
-        calls, claims = len(work.provider.keys), _claims(app)
-        left = figures["left"] = _count(app, Status.APPROVED)
+        calls, left = len(work.provider.keys), _count(app, Status.APPROVED)
+        figures["left"] = left
+        time.sleep(LONG)
+        claims = _claims(app)  # until a worker has looked at the switch it may claim jobs, and gives them back
         time.sleep(LONG)
         figures["calls while paused"] = len(work.provider.keys) - calls
         figures["claims while paused"] = sum((_claims(app) - claims).values())

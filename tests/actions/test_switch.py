@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from flowops import app as application
 from flowops import errors
@@ -122,7 +122,7 @@ def test_a_pause_needs_a_reason(app: App) -> None:
 def test_without_its_row_nothing_starts(app: App, bot: Actor) -> None:
     effect = world.effect_of(app, world.receive(app, bot))
     with app.database.writing() as connection:
-        connection.execute(tables.EffectSwitch.__table__.delete())  # type: ignore[attr-defined]
+        connection.execute(delete(tables.EffectSwitch))
     with pytest.raises(Exception, match="No row"):
         world.start(app, effect.id)
     assert world.now(app, effect).status is Status.APPROVED
