@@ -149,6 +149,10 @@ class CapReached(Conflict):
     """
 
 
+class EffectsPaused(Unavailable):
+    """Effects are paused. Nothing was started; it is tried within {seconds} s of their being resumed."""
+
+
 class AboveLimit(Denied):
     """This effect needs an approver with the right {permission}. Nothing was approved; ask a supervisor."""
 

@@ -1,4 +1,7 @@
-"""The stream of changes as server-sent events: which cases changed, for who may see them; never what changed."""
+"""The stream of changes as server-sent events: which cases changed, for who may see them; never what changed.
+
+That effects were paused or resumed is told to everybody.
+"""
 
 import asyncio
 import json
@@ -102,7 +105,11 @@ def _begin(app: App, recent: Recent, last: str | None) -> tuple[Position, Recent
 
 
 def _visible(news: Sequence[Change] | None, reader: Actor | None) -> list[Change]:
-    return [change for change in news or () if reader and reader.sees(change.queue, change.created_by)]
+    return [change for change in news or () if reader and _may_know(reader, change)]
+
+
+def _may_know(reader: Actor, change: Change) -> bool:
+    return change.handoff_id is None or reader.sees(change.queue, change.created_by)
 
 
 def _ask(app: App, who: Who) -> Actor | None:
@@ -114,5 +121,7 @@ def _ask(app: App, who: Who) -> Actor | None:
 
 
 def _event(recent: Recent, change: Change) -> str:
-    data = json.dumps({"id": change.handoff_id, "number": change.number, "kind": change.kind})
-    return f"id: {recent.told(change)}\nevent: case-changed\ndata: {data}\n\n"
+    about = {"id": change.handoff_id, "number": change.number} if change.handoff_id else {}
+    name = "case-changed" if change.handoff_id else "effects-changed"
+    data = json.dumps(about | {"kind": change.kind})
+    return f"id: {recent.told(change)}\nevent: {name}\ndata: {data}\n\n"

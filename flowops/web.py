@@ -31,6 +31,7 @@ from flowops.api import (
     policies,
     search,
     strict,
+    switch,
     system,
     webhooks,
 )
@@ -77,7 +78,9 @@ def api(app: App) -> FastAPI:
     made.state.flowops = app
     problems.install(made)
     of_cases = (search, handoffs, ownership, conversation, bulk)
-    for module in (intake, *of_cases, effects, artifacts, policies, outbox, webhooks, audit, system, documentation):
+    # The switch before what takes `pause` for the id of an effect.
+    others = (switch, effects, artifacts, policies, outbox, webhooks, audit, system, documentation)
+    for module in (intake, *of_cases, *others):
         made.include_router(module.router)
     return made
 

@@ -77,6 +77,7 @@ class Work:
         self.tolls |= dict(zip(delivery.enqueue(self.app, *wanted), wanted, strict=True))
         for _ in range(refunds):
             self._refund(next(self._customers))
+        self.adopt()
 
     def hurry(self) -> None:
         """What was put off is due now."""
@@ -120,7 +121,6 @@ class Work:
         self.provider.sandbox.put([account], [paid])
         params = {"money": PRICE.model_dump(), "invoiceId": invoice, "reason": "duplicate charge"}
         world.receive(self.app, self.bot, customer_id=customer, params=params)
-        self.adopt()
 
     def adopt(self) -> None:
         """Know also of what was committed without our hearing of it, and of the jobs that carry out refunds."""

@@ -64,9 +64,11 @@ class Receiver:
 
 @dataclass
 class Provider(Receiver):
-    """Accounts and billing over the sandbox's rows in a database of its own."""
+    """Accounts and billing over the sandbox's rows in a database of its own; `references` are of refunds, as they were
+    answered."""
 
     sandbox: Sandbox = field(kw_only=True)
+    references: list[str] = field(default_factory=list)
 
     def seed(self, now: datetime) -> None:
         self.sandbox.seed(now)
@@ -98,6 +100,7 @@ class Provider(Receiver):
             reference, _ = self.sandbox.refund(seen.body["invoiceId"], money, seen.body["reason"], key)
         except errors.Refused as no:
             return Answer(422, {"error": str(no)})
+        self.references.append(reference)
         return Answer(200, {"id": reference, "status": "succeeded"})
 
 

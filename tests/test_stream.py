@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from flowops import errors, stream
-from flowops.actions import operators
+from flowops.actions import operators, switch
 from flowops.app import App
 from flowops.domain import access
 from flowops.domain.access import SYSTEM, Actor, Role
@@ -62,6 +62,25 @@ def test_who_may_see_a_case_is_told_that_it_changed_and_nobody_else(api: Api, ap
     for listener, case in ((to_ada, seen), (to_bot, seen), (to_eve, hidden), (to_other, hidden)):
         assert {told.data["id"] for told in listener.told} == {case.id}
         assert case.title not in "".join(listener.raw)
+
+
+def test_everybody_is_told_that_effects_were_paused_and_resumed_and_nobody_why(api: Api, app: App, ada: Actor) -> None:
+    bot = cases.person(app, "bot", Role.SERVICE, ())
+    with (
+        listening(api.client, Authorization=bearer(app, ada)) as to_ada,
+        listening(api.client, Authorization=bearer(app, bot)) as to_bot,
+    ):
+        with app.unit(ada) as unit:
+            switch.pause(unit, "refunds go out twice")
+        with app.unit(ada) as unit:
+            switch.resume(unit)
+        for listener in (to_ada, to_bot):
+            told = listener.wait_for(2)
+            assert [(each.kind, each.data) for each in told] == [
+                ("effects-changed", {"kind": "effects.paused"}),
+                ("effects-changed", {"kind": "effects.resumed"}),
+            ]
+            assert "twice" not in "".join(listener.raw)
 
 
 def test_every_role_that_reads_may_listen(api: Api, app: App) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from flowops import errors
-from flowops.actions import approvals, decisions, effects, handoffs
+from flowops.actions import approvals, decisions, effects, handoffs, switch
 from flowops.domain import effects as kinds
 from flowops.domain import events
 from flowops.domain.effects import Status
@@ -24,8 +24,10 @@ def start(unit: Unit, effect_id: str, records: Records | None, policy: Policy, s
     give its case to a person, and so does an approver who may approve no more; an approval too old is void. False means
     there is nothing to call for.
 
-    Raises Unavailable when the records cannot be had, and while the effect can still be called back.
+    Raises EffectsPaused, be it for the first call or for a repeat, and Unavailable when the records cannot be had and
+    while the effect can still be called back.
     """
+    switch.refuse_paused(unit)
     effect, handoff = effects.lock(unit, effect_id)
     if effect.status is Status.EXECUTING:
         return True
@@ -79,12 +81,31 @@ def start(unit: Unit, effect_id: str, records: Records | None, policy: Policy, s
     return True
 
 
+def lose(unit: Unit, effect_id: str, why: str) -> None:
+    """A call ended without an answer: until there is one, nobody knows whether the provider did it.
+
+    It is recorded once, however often the provider is asked again in vain; the first time is the one that counts.
+    """
+    effect, handoff = effects.lock(unit, effect_id)
+    _lose(unit, effect, handoff, why)
+
+
+def _lose(unit: Unit, effect: tables.Effect, handoff: tables.Handoff | None, why: str) -> None:
+    if effect.status is not Status.EXECUTING or effect.unknown_since is not None:
+        return
+    effect.unknown_since = effect.updated_at = unit.now
+    unit.record(events.EffectUnknown(effect_id=effect.id, handoff_id=effect.handoff_id, kind=effect.kind, reason=why))
+    if handoff is not None:
+        handoffs.touch(unit, handoff)
+
+
 def put_back(unit: Unit, effect_id: str, why: str) -> None:
     """The provider certainly received nothing, so the effect waits as approved and will be verified again."""
     effect, handoff = effects.lock(unit, effect_id)
     if effect.status is not Status.EXECUTING:
         return
     effects.set_status(unit, effect, Status.APPROVED)
+    effect.unknown_since = None
     unit.record(events.EffectPutBack(effect_id=effect.id, handoff_id=effect.handoff_id, reason=why))
     if handoff is not None:
         handoffs.touch(unit, handoff)
@@ -96,7 +117,7 @@ def finish(unit: Unit, effect_id: str, reference: str, at: datetime) -> None:
     if effect.status is not Status.EXECUTING:
         return
     effects.set_status(unit, effect, Status.DONE)
-    effect.receipt_reference, effect.receipt_at = reference, at
+    effect.receipt_reference, effect.receipt_at, effect.unknown_since = reference, at, None
     if effect.kind == "reply" and handoff is not None:
         unit.session.add(
             tables.Message(
@@ -129,6 +150,7 @@ def strand(unit: Unit, effect_id: str, why: str) -> None:
     The effect stays as it is, for the provider may have done it; retrying the dead job repeats the call under its key.
     """
     effect, handoff = effects.lock(unit, effect_id)
+    _lose(unit, effect, handoff, why)  # for one whose workers were lost
     if effect.status in {Status.APPROVED, Status.EXECUTING}:
         effects.need_person(unit, effect, handoff, Reason.EFFECT_FAILED, f"is {effect.status} and stuck", why)
 
@@ -145,7 +167,7 @@ def abandon(unit: Unit, effect_id: str, why: str) -> None:
 def _fail(unit: Unit, effect: tables.Effect, handoff: tables.Handoff | None, why: str) -> None:
     handoff = effects.need_person(unit, effect, handoff, Reason.EFFECT_FAILED, "failed", why)
     effects.set_status(unit, effect, Status.FAILED)
-    effect.error = why
+    effect.error, effect.unknown_since = why, None
     unit.record(events.EffectFailed(effect_id=effect.id, handoff_id=handoff.id, kind=effect.kind, error=why))
 
 

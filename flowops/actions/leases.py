@@ -7,7 +7,7 @@ lets the next of them in (`let_in`).
 The statements are built once and run many times a second: building one takes longer than running it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
@@ -122,14 +122,17 @@ def claim(unit: Unit, worker: str, topic: str, limit: int, lease: timedelta, sin
     return []
 
 
-def claim_alone(unit: Unit, worker: str, lease: timedelta) -> list[Claimed]:
-    """Take the job that has waited longest of those that are to run with nothing beside them; raises Unavailable."""
-    return _take(unit, _TAKE_ALONE, worker, lease)
+def claim_alone(unit: Unit, worker: str, lease: timedelta, but: Collection[str] = ()) -> list[Claimed]:
+    """Take the job that has waited longest of those that are to run with nothing beside them; raises Unavailable.
+
+    None of the topics `but` that are named.
+    """
+    return _take(unit, _TAKE_ALONE, worker, lease, but=list(but))
 
 
-def is_one_to_run_alone(view: View) -> bool:
-    """Is there a due job that is to run with nothing beside it?"""
-    return view.execute(_DUE_ALONE, now=view.now).first() is not None
+def is_one_to_run_alone(view: View, but: Collection[str] = ()) -> bool:
+    """Is there a due job that is to run with nothing beside it, of another topic than these?"""
+    return view.execute(_DUE_ALONE, now=view.now, but=list(but)).first() is not None
 
 
 def let_in(unit: Unit, keys: Iterable[str]) -> None:
@@ -296,7 +299,8 @@ def _due_of(topics: tuple[str, ...]) -> CompoundSelect[Any]:
 _TOPICS = each(_JOB.topic, _is_free())
 _TAKE = _taking(_due(bindparam("of")).limit(bindparam("limit")))
 _IS_ALONE = and_(_JOB.status == _PENDING, _JOB.waits == _ALONE, _JOB.run_at <= _NOW)
-_DUE_ALONE = select(_JOB.seq, _JOB.key, _PLACE).where(_IS_ALONE, ~_is_blocked(_JOB.key, _JOB.seq)).limit(1)
+_MAY_RUN = ~is_one_of(_JOB.topic, "but")
+_DUE_ALONE = select(_JOB.seq, _JOB.key, _PLACE).where(_IS_ALONE, _MAY_RUN, ~_is_blocked(_JOB.key, _JOB.seq)).limit(1)
 _TAKE_ALONE = _taking(_DUE_ALONE.order_by(_JOB.run_at, _JOB.seq))
 _SET_APART = _setting_apart()
 _FIRST = select(func.min(_JOB.seq)).where(_JOB.waits == _KEY).group_by(_JOB.key)

@@ -249,6 +249,12 @@ class AddSecret(Body):
     others_end_in_seconds: Annotated[StrictInt, Field(ge=0, le=30 * 86_400)] | None = None
 
 
+class PerhapsBecause(Body):
+    """Why, if somebody wants to say so."""
+
+    reason: Text | None = None
+
+
 class Nothing(Body):
     """No parameters."""
 

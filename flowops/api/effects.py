@@ -43,12 +43,13 @@ def search(
     app: App,
     status: Status | None = None,
     handoff_id: Annotated[str | None, Query(alias="handoffId")] = None,
+    unknown: bool | None = None,
     cursor: str | None = None,
     limit: Limit = 50,
 ) -> schemas.Page[schemas.Effect]:
-    """Effects the caller may see, newest first."""
+    """Effects the caller may see, newest first; `unknown` picks those of which nobody knows whether they were done."""
     with app.view(caller) as view:
-        page = effects.search(view, status, handoff_id, cursor, limit)
+        page = effects.search(view, status, handoff_id, cursor, limit, unknown=unknown)
     return schemas.Page.of(page, schemas.Effect.of)
 
 

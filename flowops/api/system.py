@@ -16,9 +16,10 @@ from prometheus_client.registry import Collector
 
 from flowops import errors, stream
 from flowops.api import deps
+from flowops.domain import times
 from flowops.domain.access import SYSTEM, Actor, Permission
 from flowops.queries import metrics as numbers
-from flowops.queries import operators, outbox, sla
+from flowops.queries import operators, outbox, sla, switch
 
 LATE = timedelta(minutes=5)
 MISSED = timedelta(minutes=1)  # deadlines are looked at twice a second
@@ -89,6 +90,7 @@ def readyz(app: deps.App) -> Response:
             silence = outbox.silence(view)
             waited = outbox.oldest_wait(view)
             missed = sla.unmarked(view)
+            effects = switch.read(view)
     except (errors.Unavailable, errors.WrongSetting) as wrong:
         _log.warning("not ready", reason=str(wrong))
         return JSONResponse({"status": "unavailable", "reason": wrong.title}, 503, {"Retry-After": "5"})
@@ -102,6 +104,8 @@ def readyz(app: deps.App) -> Response:
         warnings.append(f"The oldest job has been due for {waited.total_seconds():.0f} s.")
     if missed > MISSED:
         warnings.append(f"A deadline passed {missed.total_seconds():.0f} s ago and no worker has noticed.")
+    if effects.is_paused:  # why and by whom is for those who are known
+        warnings.append(f"Effects are paused since {times.rfc3339(effects.at)}; none starts until they are resumed.")
     return JSONResponse({"status": "ready", "warnings": warnings})
 
 

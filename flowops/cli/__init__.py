@@ -5,7 +5,7 @@ import sys
 import typer
 
 from flowops import errors
-from flowops.cli import audit, conflicts, database, demo, doctor, outbox, people, policy, serve, terminal
+from flowops.cli import audit, conflicts, database, demo, doctor, effects, outbox, people, policy, serve, terminal
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,6 +20,7 @@ app.command()(database.migrate)
 app.add_typer(people.users, name="users")
 app.add_typer(people.tokens, name="tokens")
 app.add_typer(conflicts.conflicts, name="conflicts")
+app.add_typer(effects.effects, name="effects")
 app.add_typer(outbox.outbox, name="outbox")
 app.add_typer(policy.policy, name="policy")
 app.add_typer(audit.audit, name="audit")

@@ -14,9 +14,10 @@ from rich.text import Text
 from flowops import errors, settings
 from flowops.app import App
 from flowops.cli import terminal
+from flowops.domain import times
 from flowops.domain.jobs import Status
 from flowops.gateways.mail import SmtpMail
-from flowops.queries import outbox, sla
+from flowops.queries import outbox, sla, switch
 
 SKEW = timedelta(seconds=2)
 NOBODY = "flowops-doctor"  # an id that no customer and no invoice has: asking for it harms nobody
@@ -102,6 +103,7 @@ def _examine(app: App) -> Iterator[Finding]:
     yield _gateway("billing", app.settings.billing_url, lambda: app.billing.invoice(NOBODY))
     yield _mail(app)
     yield _workers(app)
+    yield _effects(app)
     yield _deadlines(app)
     yield _dead_letters(app)
 
@@ -149,6 +151,16 @@ def _workers(app: App) -> Finding:
         return Finding("workers", State.OK, f"{len(alive)} alive, last heard of {min(alive).total_seconds():.0f} s ago")
     found = f"last heard of {min(ages)} ago" if ages else "none is running"
     return Finding("workers", State.WARN, found, "Start `flowops up` or `flowops work`; jobs wait until then.")
+
+
+def _effects(app: App) -> Finding:
+    with app.view() as view:
+        row = switch.read(view)
+    if not row.is_paused or row.at is None:
+        return Finding("effects", State.OK, "may start")
+    found = f"paused by {row.by_name} at {times.in_words(row.at)}: {row.reason}"
+    advice = "None starts until somebody says `flowops effects resume`; look at what is approved before that."
+    return Finding("effects", State.WARN, found, advice)
 
 
 def _deadlines(app: App) -> Finding:

@@ -39,6 +39,7 @@ VERBS = {
     "effect.expired": "let the effect expire; it was {was}",
     "effect.started": "verified the records again and started the effect",
     "effect.put_back": "put the effect back: {reason}",
+    "effect.unknown": "does not know whether the {kind} was done: {reason}",
     "effect.held": "held the effect, because the records changed",
     "effect.done": "carried out the {kind}, receipt {reference}",
     "effect.failed": "could not carry out the {kind}: {error}",

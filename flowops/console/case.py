@@ -53,6 +53,7 @@ class Pane:
     written: dict[str, Written]
     draft: "tables.Draft | None"
     proposals: Sequence[effects.Proposal]
+    asked_again: dict[str, datetime | None]  # of the effects that are unknown: when, if at all
     activity: "Page[Entry]"  # the newest first
     names: dict[str, str]  # of the people the activity speaks of
     why: sla.Explanation
@@ -194,6 +195,7 @@ def read(view: "View", ref: str, looks: Looks) -> Pane:
         written=written.read(view, handoff),
         draft=drafts.get(view, ref),
         proposals=proposals,
+        asked_again=effects.asked_again(view, proposals),
         activity=activity,
         names=operators.names(view, spoken_of),
         why=sla.explain(view, handoff),

@@ -24,6 +24,7 @@ from flowops.console import (
     people,
     render,
     sign_in,
+    switch,
     versions,
     write,
 )
@@ -56,7 +57,7 @@ def console(app: application.App) -> FastAPI:
     made.include_router(browse.router)
     made.include_router(dashboard.router)
     of_cases = (many, own, write, ask, decide, versions)
-    for module in (*of_cases, approvals, dead, mailbox, people, access_tokens, me):
+    for module in (*of_cases, approvals, switch, dead, mailbox, people, access_tokens, me):
         made.include_router(module.router)
     made.add_api_route("/static/{digest}/{name:path}", _asset, dependencies=[PUBLIC])
     pages.install(made)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from flowops.console import queue
 from flowops.console.session import Visit
 from flowops.domain.access import Permission
-from flowops.queries import dead, effects, handoffs
+from flowops.queries import dead, effects, handoffs, switch
 
 if TYPE_CHECKING:
     from flowops.settings import Settings
@@ -26,6 +26,7 @@ class Place:
 PLACES = {
     "approvals": Place("For approval", "/console/approvals", Permission.EFFECTS_APPROVE),
     "dashboard": Place("Dashboard", "/console/dash", Permission.METRICS_READ),
+    "effect": Place("Effects", "/console/effects", Permission.EFFECTS_PAUSE),
     "dead": Place("Dead letters", "/console/dead", Permission.JOBS_MANAGE),
     "mail": Place("Sandbox mail", "/console/mail", Permission.JOBS_MANAGE),
     "people": Place("People", "/console/admin/people", Permission.PEOPLE_MANAGE),
@@ -46,4 +47,5 @@ def read(view: "View", visit: Visit, settings: "Settings", current: str | None) 
         "places": may,
         "counts": handoffs.counts(view) | waiting | letters,
         "current": current,
+        "switch": switch.read(view),
     }

@@ -63,6 +63,7 @@ _ENVIRONMENT.filters |= {
     "rfc3339": times.rfc3339,
     "sentence": wording.sentence,
     "short_name": wording.short_name,
+    "short_time": wording.short_time,
     "span": wording.span,
     "words": wording.words,
 }

@@ -95,6 +95,18 @@ def moment(at: datetime) -> str:
     return f"{at.day} {at.astimezone(UTC):%b %Y, %H:%M:%S} UTC"
 
 
+def short_time(at: datetime, now: datetime) -> str:
+    """A time to the minute; with its day, unless that is today.
+
+    >>> noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
+    >>> short_time(noon, noon + timedelta(hours=1)), short_time(noon, noon + timedelta(days=1))
+    ('12:00 UTC', '2 Jan, 12:00 UTC')
+    """
+    at = at.astimezone(UTC)
+    day = "" if at.date() == now.astimezone(UTC).date() else f"{at.day} {at:%b}, "
+    return f"{day}{at:%H:%M} UTC"
+
+
 def words(code: str) -> str:
     """A code as plain words.
 

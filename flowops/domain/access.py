@@ -36,6 +36,7 @@ class Permission(StrEnum):
     EFFECTS_PROPOSE = "effects.propose"
     EFFECTS_APPROVE = "effects.approve"
     EFFECTS_APPROVE_ABOVE_LIMIT = "effects.approve_above_limit"
+    EFFECTS_PAUSE = "effects.pause"
     JOBS_MANAGE = "jobs.manage"
     AUDIT_READ = "audit.read"
     PEOPLE_MANAGE = "people.manage"
@@ -58,13 +59,14 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         | {
             Permission.HANDOFFS_SUPERVISE,
             Permission.EFFECTS_APPROVE_ABOVE_LIMIT,
+            Permission.EFFECTS_PAUSE,
             Permission.JOBS_MANAGE,
             Permission.AUDIT_READ,
         }
     ),
     Role.AUDITOR: frozenset(_READ | {Permission.AUDIT_READ}),
-    # Separation of duties: an admin decides who may act and never acts on a case.
-    Role.ADMIN: frozenset(_READ | {Permission.PEOPLE_MANAGE, Permission.WEBHOOKS_MANAGE}),
+    # Separation of duties: an admin decides who may act and never acts on a case; stopping everything is no such act.
+    Role.ADMIN: frozenset(_READ | {Permission.EFFECTS_PAUSE, Permission.PEOPLE_MANAGE, Permission.WEBHOOKS_MANAGE}),
     Role.SERVICE: frozenset({Permission.CASES_READ_OWN, Permission.REQUESTS_CREATE, Permission.EFFECTS_PROPOSE}),
 }
 

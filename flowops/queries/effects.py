@@ -9,10 +9,11 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from flowops import errors
-from flowops.domain import events
+from flowops.domain import events, jobs
 from flowops.domain.access import ActorKind, Permission
 from flowops.domain.effects import OPEN, Status
 from flowops.domain.facts import Asked, Facts
+from flowops.domain.jobs import ExecuteEffect
 from flowops.queries import audit
 from flowops.queries.paging import Page
 from flowops.storage import tables
@@ -60,6 +61,16 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Underway:
+    """How many effects are approved and not begun, how many were begun and have no answer yet, and of those how many
+    were asked for in vain."""
+
+    approved: int
+    executing: int
+    unknown: int
+
+
+@dataclass(frozen=True)
 class Answer:
     """A request with what became of it."""
 
@@ -82,14 +93,22 @@ def search(
     handoff_id: str | None = None,
     cursor: str | None = None,
     limit: int = 50,
+    *,
+    unknown: bool | None = None,
 ) -> Page[Proposal]:
-    """Effects the viewer may see, newest first; `handoff_id` may be a case's number, `cursor` is the last one's id."""
+    """Effects the viewer may see, newest first; `handoff_id` may be a case's number, `cursor` is the last one's id.
+
+    `unknown` picks those of which nobody knows whether they were done, or the others.
+    """
     query = _visible(view).order_by(tables.Effect.id.desc()).limit(limit + 1)
     if status is not None:
         query = query.where(tables.Effect.status == status)
     if handoff_id is not None:
         case = select(tables.Handoff.id).where(tables.Handoff.named(handoff_id))
         query = query.where(tables.Effect.handoff_id.in_(case))
+    if unknown is not None:
+        since = tables.Effect.unknown_since
+        query = query.where(since.is_not(None) if unknown else since.is_(None))
     if cursor is not None:
         query = query.where(tables.Effect.id < _checked(cursor))
     found = _proposals(view, query)
@@ -112,6 +131,32 @@ def count_for_approval(view: View) -> int:
     """How many effects wait for the viewer's approval."""
     found = _approvable(view).with_only_columns(tables.Effect.id)
     return view.session.scalar(select(func.count()).select_from(found.subquery())) or 0
+
+
+def underway(view: View) -> Underway:
+    """How many effects there are to start or to hear of, of every queue: whoever stops them stops all of them."""
+    row = tables.Effect
+    query = select(row.status, func.count()).where(row.status.in_([Status.APPROVED, Status.EXECUTING]))
+    found = view.session.execute(query.group_by(row.status))
+    counts = {status: number for status, number in found}  # noqa: C416 - rows are no pairs to mypy
+    return Underway(counts.get(Status.APPROVED, 0), counts.get(Status.EXECUTING, 0), count_unknown(view))
+
+
+def count_unknown(view: View) -> int:
+    """Of how many effects, of every queue, nobody knows whether they were done."""
+    unknown = tables.Effect.unknown_since.is_not(None)
+    return view.session.scalar(select(func.count()).select_from(tables.Effect).where(unknown)) or 0
+
+
+def asked_again(view: View, proposals: Sequence[Proposal]) -> dict[str, datetime | None]:
+    """When the provider is asked again for each of these that is unknown; None for one whose job was given up."""
+    lost = {each.effect.id: each.effect for each in proposals if each.effect.unknown_since is not None}
+    subjects = {subject for each in lost.values() for subject in (each.handoff_id, each.request_id) if subject}
+    keys = [ExecuteEffect(effect_id="", case_id=subject).key for subject in subjects]
+    lives = tables.Job.status.in_([jobs.Status.PENDING, jobs.Status.PROCESSING])
+    waiting = view.session.execute(select(tables.Job.payload, tables.Job.run_at).where(tables.Job.key.in_(keys), lives))
+    due = {payload.get("effect_id"): run_at for payload, run_at in waiting}
+    return {effect_id: due.get(effect_id) for effect_id in lost}
 
 
 def asked(view: View, effect_id: str) -> Asked:

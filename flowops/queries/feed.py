@@ -26,6 +26,7 @@ FRESH = 1.0  # seconds in which nobody has to read again
 # On PostgreSQL a number that was rolled back never comes. A transaction of ours calls nobody outside and waits at most
 # seconds for a lock, so none is still open after this long.
 LOST = timedelta(minutes=10)
+_SWITCHED = {events.EffectsPaused.name, events.EffectsResumed.name}
 NAMED = 50  # missing numbers in a position; they must fit into a header
 
 STREAMS = 200  # of one process; what they tell is read once for all of them
@@ -37,18 +38,18 @@ Open = Callable[[], AbstractContextManager[View]]
 
 @dataclass(frozen=True)
 class Change:
-    """That something happened to a case, and who may know."""
+    """That something happened to a case, and who may know; or, without a case, to the switch that everybody sees."""
 
     seq: int
     kind: str
-    handoff_id: str
+    handoff_id: str | None
     number: str
     queue: str
     created_by: str | None
 
 
 _number = attrgetter("seq")
-# Its number in the log, when it was written, and the change; none when it is about no case.
+# Its number in the log, when it was written, and the change; none when nobody is told.
 Entry = tuple[int, datetime, Change | None]
 
 
@@ -225,6 +226,12 @@ def _entries(view: View, known: Recent) -> list[Entry]:
         .order_by(entry.seq)
     )
     return [
-        (seq, at, Change(seq, kind, id, f"H-{number}", queue, by) if id else None)
+        (seq, at, _change(seq, kind, id, number, queue, by))
         for seq, at, kind, id, number, queue, by in view.session.execute(query)
     ]
+
+
+def _change(seq: int, kind: str, id: str | None, number: int, queue: str, by: str | None) -> Change | None:
+    if id is not None:
+        return Change(seq, kind, id, f"H-{number}", queue, by)
+    return Change(seq, kind, None, "", "", None) if kind in _SWITCHED else None

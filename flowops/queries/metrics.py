@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Select, Text, cast, func, literal, or_, se
 
 from flowops.domain import events, handoffs, jobs, sla
 from flowops.domain.effects import Status
-from flowops.queries import figures, outbox
+from flowops.queries import effects as effect_queries
+from flowops.queries import figures, outbox, switch
 from flowops.storage import tables
 from flowops.storage.types import seconds_between
 from flowops.storage.unit import View
@@ -48,6 +49,13 @@ def collect(view: View) -> Iterator[Metric]:
     yield from _assistant(view)
     yield from _outbox(view)
     yield _effects(view)
+    unknown = effect_queries.count_unknown(view)
+    about = "Effects of which nobody knows whether they were done."
+    yield GaugeMetricFamily("flowops_effects_unknown", about, value=unknown)
+    paused = float(switch.is_paused(view))
+    yield GaugeMetricFamily(
+        "flowops_effects_paused", "Whether effects are paused: 1 when none may start.", value=paused
+    )
     decided = _count(tables.Decision.outcome, tables.Decision.rule)
     yield _counter(view, "decisions", "Verdicts, by the first rule that made them what they are.", decided)
 

@@ -198,10 +198,15 @@ class Unit:
             self._recorded, self._changed, self._public = before
             raise
 
-    def lock(self, name: str) -> None:
-        """Let one unit at a time go on with this name, until it ends; locks are to be taken in a fixed order."""
+    def lock(self, name: str, *, shared: bool = False) -> None:
+        """Let one unit at a time go on with this name, until it ends; locks are to be taken in a fixed order.
+
+        Those that share it go on together, and with none that wants it alone. They queue: whoever wants it alone waits
+        for those that have it, and for nobody who comes later.
+        """
         if self.session.get_bind().dialect.name == "postgresql":  # SQLite has one writer anyway
-            self.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+            take = func.pg_advisory_xact_lock_shared if shared else func.pg_advisory_xact_lock
+            self.session.execute(select(take(func.hashtextextended(name, 0))))
 
     def watch(self, statement: Any) -> None:
         """Note which business tables a statement changes; refuse raw SQL, which nobody could watch."""

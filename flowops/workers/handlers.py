@@ -80,7 +80,7 @@ def execute_effect(app: App, job: jobs.ExecuteEffect, fence: Fence) -> Settle | 
     """Verify the effect once more, commit that it is executing, and only then have the provider do it.
 
     An effect found executing may have been done by a worker that was lost: it is neither verified again nor put back,
-    the call is repeated under the same key until the provider answers.
+    the call is repeated under the same key until the provider answers. A call without an answer leaves it unknown.
     """
     with app.view() as view:
         proposal = effect_queries.get(view, job.effect_id)
@@ -99,6 +99,7 @@ def execute_effect(app: App, job: jobs.ExecuteEffect, fence: Fence) -> Settle | 
     except errors.Refused as refusal:
         if not first and refusal.facts.get("status") not in _MEANT:
             why = f"it may have done it when it was asked before, and now: {refusal}"
+            _lose(app, job, why, fence)
             raise errors.Unavailable(what="The provider", reason=why) from refusal
         why = str(refusal)
         if not first and proposal.effect.kind == "reply":
@@ -109,8 +110,17 @@ def execute_effect(app: App, job: jobs.ExecuteEffect, fence: Fence) -> Settle | 
             with app.unit(access.SYSTEM) as unit:
                 execution.put_back(unit, job.effect_id, str(silence))
                 fence(unit)
+        else:
+            _lose(app, job, str(silence), fence)
         raise
     return lambda unit: execution.finish(unit, job.effect_id, receipt.reference, receipt.at)
+
+
+def _lose(app: App, job: jobs.ExecuteEffect, why: str, fence: Fence) -> None:
+    """Have it shown that nobody knows what became of the effect, while it waits to be asked for again."""
+    with app.unit(access.SYSTEM) as unit:
+        execution.lose(unit, job.effect_id, why)
+        fence(unit)
 
 
 def give_up_effect(unit: "Unit", job: jobs.ExecuteEffect, why: str) -> None:

@@ -89,9 +89,13 @@ class Lane:
         self.staff()
         return late
 
+    def withdraw(self) -> list[Claimed]:
+        """The jobs that were claimed and not begun, which are none of its own any more."""
+        return self._withdraw(self._todo.qsize())
+
     def close(self) -> list[Claimed]:
         """Begin no other job; those that were not begun."""
-        unstarted = self._withdraw(self._todo.qsize())
+        unstarted = self.withdraw()
         for _ in self._hands:
             self._todo.put(None)
         return unstarted

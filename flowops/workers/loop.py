@@ -18,6 +18,7 @@ from flowops.actions import idempotency, leases, outbox
 from flowops.actions.leases import Claimed
 from flowops.app import App
 from flowops.domain import access
+from flowops.queries import switch
 from flowops.workers import handlers
 from flowops.workers import outbox as work
 from flowops.workers.lanes import Lane
@@ -71,6 +72,7 @@ class _Worker:
         self._wake = threading.Event()
         self._hinted: set[str] = set()  # topics with new jobs
         self._is_hinted, self._asked_at = True, 0.0  # there may be new jobs of any; since when nobody looked
+        self._paused = frozenset[str]()  # topics of which none is to be begun
         self._held: dict[tuple[int, int], Claimed] = {}  # by number and token: a job may come back while it still runs
         self._done: deque[tuple[Claimed, str | None]] = deque()
         self._lanes: dict[str, Lane] = {}
@@ -127,20 +129,22 @@ class _Worker:
         return False
 
     def _look(self) -> list[Lane]:
-        """The lanes with room for jobs that are due."""
+        """The lanes with room for jobs that are due and may be begun."""
         while self._hinted:
             if lane := self._lanes.get(self._hinted.pop()):
                 lane.has_more = True
         if self._is_hinted or time.monotonic() - self._asked_at >= POLL:  # a hint may be lost
             self._is_hinted, self._asked_at = False, time.monotonic()
             self._ask()
-        return [lane for lane in self._lanes.values() if lane.has_more and lane.room]
+        lanes = (lane for lane in self._lanes.values() if lane.topic not in self._paused)
+        return [lane for lane in lanes if lane.has_more and lane.room]
 
     def _ask(self) -> None:
-        """Find out which lanes have something to claim; those without room must look when they have some."""
+        """Find out which lanes have something to claim and may; those without room must look when they have some."""
         unknown = {topic: lane for topic, lane in self._lanes.items() if not lane.has_more}
         with self._app.view() as view:
             due = leases.topics_due(view, {topic: lane.since for topic, lane in unknown.items()})
+            self._paused = switch.paused_topics(view)
         for topic, lane in unknown.items():
             lane.has_more = topic in due
             if not lane.has_more:
@@ -157,8 +161,9 @@ class _Worker:
                 killpoints.reach("batch.uncommitted")
             for lane, room in rooms.items():
                 claimed[lane] = leases.claim(unit, self._name, lane.topic, room, self._lease, lane.since)
-            for job in leases.claim_alone(unit, self._name, self._lease) if is_alone else ():
-                claimed[self._lane(job.topic)] = [job]
+            if is_alone:
+                for job in leases.claim_alone(unit, self._name, self._lease, switch.paused_topics(unit.view)):
+                    claimed[self._lane(job.topic)] = [job]
             killpoints.reach("claim.uncommitted")
         killpoints.reach("claim.committed")
         if is_alone:
@@ -179,12 +184,12 @@ class _Worker:
             lane.add(found)
 
     def _relieve(self, lane: Lane) -> None:
-        """Give up what a lane cannot do: a job that takes too long, and what was claimed too far ahead."""
+        """Give up what a lane cannot do: a job that takes too long, what was claimed too far ahead, what is paused."""
         for job in lane.overdue():
             self._fail(job, errors.TookTooLong(topic=job.topic))
             if not lane.capacity:
                 log.error("too many threads are stuck; restart this process", topic=job.topic)
-        surplus = lane.surplus()
+        surplus = lane.withdraw() if lane.topic in self._paused else lane.surplus()
         if surplus and not survives(partial(self._give_back, surplus)):
             lane.add(surplus)
 
@@ -208,7 +213,7 @@ class _Worker:
         with self._app.view() as view:
             for topic in leases.topics(view):
                 self._lane(topic)
-            suspected = leases.is_one_to_run_alone(view)
+            suspected = leases.is_one_to_run_alone(view, switch.paused_topics(view))
             lately = view.now - MARGIN
             old = leases.topics_due(view, dict.fromkeys(self._lanes, leases.EVER), until=lately)
         for topic, lane in self._lanes.items():

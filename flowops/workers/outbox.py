@@ -79,10 +79,10 @@ def settle(app: App, row: Claimed, outcome: "handlers.Settle | handlers.Answered
 def fail(app: App, row: Claimed, error: Exception) -> None:
     """Bury the job, or put it off when trying again may help and it was not claimed too often.
 
-    One that was turned away was not tried, so it comes again soon and the claim does not count. Raises Fenced when the
-    job was given to another worker meanwhile: then it is theirs to settle.
+    One that was turned away, or met a pause, was not tried, so it comes again soon and the claim does not count. Raises
+    Fenced when the job was given to another worker meanwhile: then it is theirs to settle.
     """
-    if isinstance(error, errors.TurnedAway):
+    if isinstance(error, errors.TurnedAway | errors.EffectsPaused):
         with app.unit(access.SYSTEM) as unit:
             leases.give_back(unit, [row], timedelta(seconds=error.facts["seconds"] * random.random()))
         return

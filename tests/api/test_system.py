@@ -99,6 +99,8 @@ METRICS = {
     "flowops_outbox_attempts_total": "counter",
     "flowops_dead_letters_total": "counter",
     "flowops_effects_total": "counter",
+    "flowops_effects_unknown": "gauge",
+    "flowops_effects_paused": "gauge",
     "flowops_decisions_total": "counter",
     "flowops_http_request_seconds": "histogram",
 }

@@ -33,7 +33,18 @@ def test_a_good_setup_is_ok_but_for_the_workers_that_do_not_run(flowops: Flowops
     found = states(examine())
     assert found.pop("workers") == "warn"
     assert found == dict.fromkeys(
-        ("settings", "database", "migrations", "clock", "accounts", "billing", "mail", "deadlines", "dead letters"),
+        (
+            "settings",
+            "database",
+            "migrations",
+            "clock",
+            "accounts",
+            "billing",
+            "mail",
+            "effects",
+            "deadlines",
+            "dead letters",
+        ),
         "ok",
     )
     ran = flowops("doctor")

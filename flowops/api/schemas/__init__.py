@@ -3,7 +3,7 @@
 from flowops.api.schemas.answer import Answer, Page, Person
 from flowops.api.schemas.artifacts import Artifact, Queued
 from flowops.api.schemas.bulk import Results
-from flowops.api.schemas.effects import Effect, Request
+from flowops.api.schemas.effects import Effect, Pause, Request
 from flowops.api.schemas.handoffs import Draft, Handoff, HandoffItem
 from flowops.api.schemas.outbox import Job, JobHistory, Retried
 from flowops.api.schemas.policies import Decision, DecisionItem, Evaluated, Policy
@@ -28,6 +28,7 @@ __all__ = [
     "JobHistory",
     "NewSecret",
     "Page",
+    "Pause",
     "Person",
     "Policy",
     "Queued",

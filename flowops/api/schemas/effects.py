@@ -11,6 +11,7 @@ from flowops.domain import handoffs
 
 if TYPE_CHECKING:
     from flowops.queries import effects
+    from flowops.storage import tables
 
 
 class Verification(Answer):
@@ -126,6 +127,7 @@ class Effect(Answer):
     """A side effect; `proposedBy` is null when a part of the product proposed it.
 
     `difference` is what the records said when it was approved and said when it was held; null when it is not held.
+    `unknownSince` is when a call ended without an answer; null once there is one.
     """
 
     id: str
@@ -145,6 +147,7 @@ class Effect(Answer):
     expires_at: datetime
     receipt: Receipt | None
     error: str | None
+    unknown_since: datetime | None
     created_at: datetime
 
     @classmethod
@@ -161,3 +164,24 @@ class Effect(Answer):
             else None,
         }
         return cls(**made, **{name: getattr(row, name) for name in cls.model_fields.keys() - made.keys()})
+
+
+class Switcher(Answer):
+    """Who threw the switch; `id` is null when it was done at a terminal, and `name` the operating system's user."""
+
+    id: str | None
+    name: str
+
+
+class Pause(Answer):
+    """Whether effects are paused; `reason`, `by` and `at` are of the last time somebody changed that."""
+
+    paused: bool
+    reason: str | None
+    by: Switcher | None
+    at: datetime | None
+
+    @classmethod
+    def of(cls, switch: tables.EffectSwitch) -> Self:
+        by = Switcher(id=switch.by_id, name=switch.by_name) if switch.by_name is not None else None
+        return cls(paused=switch.is_paused, reason=switch.reason, by=by, at=switch.at)

@@ -1,5 +1,6 @@
 // Says that cases changed since the page was loaded. Nothing moves by itself: whoever reads decides when.
 
+import { renew } from "./banner.js";
 import { listen } from "./stream.js";
 
 const sign = document.getElementById("live");
@@ -42,6 +43,8 @@ if (sign) {
       say("over", `${why}. `, "Sign in again");
     },
     event(kind, data) {
+      if (kind !== "case-changed") renew();
+      if (kind === "effects-changed") return;
       // A page that renews itself has nothing to offer.
       if (!sign.dispatchEvent(new Event("changed", { cancelable: true }))) return;
       // After a longer time away nobody can say what was missed.

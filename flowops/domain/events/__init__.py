@@ -53,7 +53,10 @@ from flowops.domain.events.effects import (
     EffectHeld,
     EffectProposed,
     EffectPutBack,
+    EffectsPaused,
+    EffectsResumed,
     EffectStarted,
+    EffectUnknown,
 )
 from flowops.domain.events.event import Event, personal
 from flowops.domain.events.sla import SlaBreached, SlaEscalated, SlaWarned
@@ -108,6 +111,9 @@ __all__ = [
     "EffectProposed",
     "EffectPutBack",
     "EffectStarted",
+    "EffectUnknown",
+    "EffectsPaused",
+    "EffectsResumed",
     "Event",
     "HandoffAssigned",
     "HandoffClaimed",

@@ -73,6 +73,17 @@ class EffectPutBack(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EffectUnknown(Event):
+    """The provider was asked and gave no answer that can be understood, so nobody knows whether it did it."""
+
+    name: ClassVar[str] = "effect.unknown"
+    effect_id: str
+    handoff_id: str | None
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class EffectHeld(Event):
     """The records changed since the approval, so nothing was executed and its approvals are void.
 
@@ -116,3 +127,19 @@ class EffectCancelled(Event):
     name: ClassVar[str] = "effect.cancelled"
     effect_id: str
     handoff_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectsPaused(Event):
+    """From here on no effect starts, whatever was approved, until they are resumed."""
+
+    name: ClassVar[str] = "effects.paused"
+    reason: str | None = personal()
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectsResumed(Event):
+    """Effects start again, those that waited first."""
+
+    name: ClassVar[str] = "effects.resumed"
+    reason: str | None = personal()

@@ -274,6 +274,12 @@ class Effect(Base):
             postgresql_where=text("approved_at IS NOT NULL"),
             sqlite_where=text("approved_at IS NOT NULL"),
         ),
+        Index(
+            "ix_effects_unknown",
+            "id",
+            postgresql_where=text("unknown_since IS NOT NULL"),
+            sqlite_where=text("unknown_since IS NOT NULL"),
+        ),
     )
     prefix = "eff"
 
@@ -299,10 +305,24 @@ class Effect(Base):
     receipt_reference: Mapped[str | None]
     receipt_at: Mapped[datetime | None]
     error: Mapped[str | None]
+    unknown_since: Mapped[datetime | None]  # when a call ended without an answer, until there is one
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
     decision: Mapped[Decision] = relationship(lazy="raise")
+
+
+class EffectSwitch(Base):
+    """Whether effects may start, and who said so last; the one row there is was made with the table."""
+
+    __tablename__ = "effect_switch"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    is_paused: Mapped[bool]
+    reason: Mapped[str | None]
+    by_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"))  # empty when it was said at a terminal
+    by_name: Mapped[str | None]
+    at: Mapped[datetime | None]  # empty as long as nobody touched it
 
 
 class Approval(Base):
