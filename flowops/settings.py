@@ -157,7 +157,8 @@ class Settings(BaseSettings):
     confidence_floor: Decimal = Field(default=Decimal("0.75"), ge=0, le=1)
     # kind -> currency -> limits; what is not listed needs a review by two people.
     limits: dict[str, dict[str, LimitSetting]] = {
-        "refund": {"EUR": LimitSetting(automatic=100_00, operator=250_00, two_people=500_00)}
+        "refund": {"EUR": LimitSetting(automatic=100_00, operator=250_00, two_people=500_00)},
+        "payout_release": {"EUR": LimitSetting(automatic=0, operator=250_00, two_people=1000_00)},
     }
     # topic -> threads of one process that run its jobs, where it is not to be the topic's own number.
     workers: dict[str, Annotated[int, Field(ge=1, le=64)]] = {}

@@ -26,6 +26,10 @@ TEXTS = {
     "currency": "Currency",
     "invoice_id": "Invoice",
     "refund_reason": "Reason for the refund",
+    "suspend_reason": "Reason for the suspension",
+    "payout_id": "Payout",
+    "payout_amount": "Amount of the payout",
+    "payout_currency": "Currency of the payout",
     "reason": "Reason",
 }
 

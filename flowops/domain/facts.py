@@ -6,7 +6,7 @@ Facts are plain frozen values: a decision stores them as JSON and can be taken a
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -58,16 +58,31 @@ class Invoice(Fact):
     paid_at: AwareDatetime | None = None
 
 
+class Payout(Fact):
+    """Money on its way to a customer as billing knows it; what is held waits for somebody's word."""
+
+    id: str = Field(min_length=1, max_length=200)
+    customer_id: str = Field(min_length=1, max_length=200)
+    status: Literal["held", "released", "cancelled"]
+    amount: Money
+    created_at: AwareDatetime
+
+
+Record = Literal["account", "invoice", "payout"]
+RECORDS: tuple[Record, ...] = get_args(Record)
+
+
 class Records(Fact):
     """What the gateways answered at `fetched_at`; a gateway that failed is named in `errors` with the reason.
 
     None and no error: not asked, because the request names no such thing. `missing` names what a gateway said
-    does not exist ("account", "invoice").
+    does not exist ("account", "invoice", "payout").
     """
 
     account: Account | None = None
     invoice: Invoice | None = None
-    missing: tuple[Literal["account", "invoice"], ...] = ()
+    payout: Payout | None = None
+    missing: tuple[Record, ...] = ()
     errors: dict[Literal["accounts", "billing"], str] = {}
     fetched_at: AwareDatetime
 
@@ -76,14 +91,14 @@ def difference(before: Records, after: Records) -> tuple[dict[str, str], ...]:
     """Field by field, what the records said and what they say now, for people to read; fetch times do not count."""
     return tuple(
         {"field": f"{name}.{field}", "before": old.get(field, "none"), "after": new.get(field, "none")}
-        for name in ("account", "invoice")
+        for name in RECORDS
         for old, new in [(_told(getattr(before, name)), _told(getattr(after, name)))]
         for field in sorted(old.keys() | new.keys())
         if old.get(field) != new.get(field)
     )
 
 
-def _told(record: Account | Invoice | None) -> dict[str, str]:
+def _told(record: Account | Invoice | Payout | None) -> dict[str, str]:
     """What a record says, by the names clients see; a field it leaves empty is left out."""
     if record is None:
         return {}
@@ -240,6 +255,10 @@ class Facts(Fact):
     @property
     def invoice(self) -> Invoice | None:
         return self.records.invoice
+
+    @property
+    def payout(self) -> Payout | None:
+        return self.records.payout
 
     def told(self, source: str) -> dict[str, Any] | None:
         """What the tool of this name said last, as the caller claims; None when it said nothing. Never enough alone."""

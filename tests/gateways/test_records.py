@@ -28,6 +28,15 @@ def test_account_and_named_invoice_are_fetched(provider: Provider) -> None:
     assert (found.missing, found.errors, found.fetched_at) == ((), {}, NOW)
 
 
+def test_a_named_payout_is_fetched(provider: Provider) -> None:
+    found = fetch(provider, payoutId="po_123")
+    assert found.payout
+    assert (found.payout.id, found.invoice, found.missing) == ("po_123", None, ())
+    assert fetch(provider, payoutId="po_none").missing == ("payout",)
+    provider.fault = servers.answering(500)
+    assert fetch(provider, payoutId="po_123").errors == {"accounts": "status 500", "billing": "status 500"}
+
+
 @pytest.mark.parametrize("params", [{}, {"invoiceId": None}, {"invoiceId": 7}, {"invoiceId": ["inv_123"]}])
 def test_billing_is_not_asked_when_no_invoice_is_named(provider: Provider, params: dict[str, Any]) -> None:
     found = fetch(provider, **params)

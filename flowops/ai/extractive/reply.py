@@ -41,6 +41,9 @@ _ASK = {
     "the payment.",
     "invoice_belongs_to_customer": "We could not match the invoice to your account. Please check its number, or tell "
     "us the date and the amount of the payment.",
+    "payout_exists": "We could not find the payout. Please check its number, or tell us its date and its amount.",
+    "payout_belongs_to_customer": "We could not match the payout to your account. Please check its number, or tell us "
+    "its date and its amount.",
 }
 # What is said first when the customer writes about it, and what helps when nothing else waits for a decision.
 _SERIOUS = (
