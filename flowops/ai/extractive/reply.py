@@ -200,7 +200,8 @@ def _known(context: Json) -> Iterator[Claim]:
         elif is_sum(left) and left["text"] != part(invoice, "total").get("text"):
             yield f"Of this, {shown(left)} is left that could be given back.", "/records/invoice/refundable"
     if (status := scalar(account.get("status"))) in {"suspended", "closed"}:
-        yield f"Our records show your account as {status}.", "/records/account/status"
+        # In quotation marks: that it is so promises nothing of ours.
+        yield f"Our records show your account as “{status}”.", "/records/account/status"
 
 
 def _state(effect: Json) -> str | None:
