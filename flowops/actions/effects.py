@@ -95,7 +95,7 @@ def propose(
     if isinstance(params, kinds.Reply) and params.artifact_id is not None:
         artifacts.take_draft(unit, handoff, params.artifact_id, params.subject, params.body)
     request = unit.session.get_one(tables.Request, handoff.request_id, options=[joinedload(tables.Request.decision)])
-    facts, verdict = decisions.decide(unit, asked, records, policy, settings, History())
+    facts, verdict = decisions.decide(unit, asked, records, policy, settings, History(), case=handoff.id)
     decision = decisions.keep(unit, "proposal", handoff.id, facts, verdict, policy)
     unit.session.flush()
     effect = create(unit, request, handoff.id, facts, verdict, settings, automatic=False, decision=decision)
@@ -137,7 +137,9 @@ def approve(
     if handoff is not None:
         handoffs.refuse_unread(unit, handoff, answer.last_message_id)
     before = Facts.model_validate(effect.decision.facts)
-    facts, verdict = decisions.decide(unit, before.asked, records, policy, settings, before.history)
+    facts, verdict = decisions.decide(
+        unit, before.asked, records, policy, settings, before.history, case=effect.handoff_id
+    )
     for ruled in (Verdict.load(effect.decision.verdict), verdict):
         if ruled.outcome is Outcome.DENY:
             raise errors.DeniedByPolicy(reason=ruled.reason)

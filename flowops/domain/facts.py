@@ -76,12 +76,14 @@ class Records(Fact):
     """What the gateways answered at `fetched_at`; a gateway that failed is named in `errors` with the reason.
 
     None and no error: not asked, because the request names no such thing. `missing` names what a gateway said
-    does not exist ("account", "invoice", "payout").
+    does not exist ("account", "invoice", "payout"). `invoices` are all of the customer's, asked for only when a reply
+    says something they could support.
     """
 
     account: Account | None = None
     invoice: Invoice | None = None
     payout: Payout | None = None
+    invoices: tuple[Invoice, ...] = ()
     missing: tuple[Record, ...] = ()
     errors: dict[Literal["accounts", "billing"], str] = {}
     fetched_at: AwareDatetime
@@ -195,6 +197,28 @@ class Limits(Fact):
     two_people: Minor
 
 
+class Deed(Fact):
+    """An effect of a case: what it is, how far it is, since when, the money it moves and the ids it names."""
+
+    kind: str
+    status: str
+    at: AwareDatetime
+    money: Money | None = None
+    ids: tuple[str, ...] = ()
+
+
+class Case(Fact):
+    """What a reply may rest on beside the records: what was done in its case, and what the customer wrote there.
+
+    `mentioned` are the amounts, dates and ids the customer wrote, `at` the moments of the case: when it was opened,
+    when somebody wrote, when an answer is due.
+    """
+
+    deeds: tuple[Deed, ...] = ()
+    mentioned: tuple[str, ...] = ()
+    at: tuple[AwareDatetime, ...] = ()
+
+
 class Check(Fact):
     """One claim held against the records; expected and actual are for people to read."""
 
@@ -208,13 +232,15 @@ class Check(Fact):
 class Facts(Fact):
     """Everything a rule may read. `checks` are empty until verification has spoken.
 
-    `limits` is None when the effect's kind and currency have none configured (or there is no effect).
+    `limits` is None when the effect's kind and currency have none configured (or there is no effect), and `case` when
+    the effect is no reply, or belongs to no case yet.
     """
 
     asked: Asked
     records: Records
     history: History = History()
     limits: Limits | None = None
+    case: Case | None = None
     confidence_floor: Decimal = Decimal("0.75")
     checks: tuple[Check, ...] = ()
     now: AwareDatetime

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Literal
 
 from flowops import errors
-from flowops.domain import effects, tool_outputs
+from flowops.domain import effects, replies, tool_outputs
 from flowops.domain.facts import Account, Check, Facts, Invoice, Payout, Record
 
 FRESH = timedelta(minutes=5)  # a record older than this may have been overtaken by another refund
@@ -171,6 +171,12 @@ def amount_matches_payout(facts: Facts) -> Iterator[Check]:
         yield _check("amount_matches_payout", passed, expected, str(release.money), "billing")
 
 
+def reply_says_what_is_known(facts: Facts) -> Iterator[Check]:
+    """What a reply states is so; one check for each class of statements, as `flowops.domain.replies` tells them."""
+    for found in replies.findings(facts):
+        yield _check(found.check, found.supported, found.known, found.said, "reply")
+
+
 def tool_outputs_well_formed(facts: Facts) -> Iterator[Check]:
     """What the tools said is JSON that every reader understands alike."""
     if tools := facts.asked.tools:
@@ -227,6 +233,7 @@ CHECKS: tuple[Callable[[Facts], Iterator[Check]], ...] = (
     payout_belongs_to_customer,
     payout_is_held,
     amount_matches_payout,
+    reply_says_what_is_known,
     tool_outputs_well_formed,
     tool_outputs_fresh,
     tool_output_matches_record,

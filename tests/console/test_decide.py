@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from flowops.app import App
 from flowops.domain.access import SYSTEM, Role
-from flowops.queries import handoffs, mailbox
+from flowops.queries import effects, handoffs, mailbox
 from flowops.storage import tables
 from tests import cases, delivery, world
 from tests.conftest import Clock
@@ -135,3 +135,20 @@ def test_a_refund_says_to_whom_and_of_which_invoice(app: App, sue: Visitor) -> N
     page = sue.get(f"/case/{effect.handoff_id}").text
     assert "<dd>Zoë O&#39;Brien-Müller, zoe@example.com <code>cust_132</code></dd>" in page
     assert "<dd><code>inv_320</code> of 600.00 EUR, 600.00 EUR refundable</dd>" in page
+
+
+def test_what_a_reply_says_without_support_is_shown_at_once_and_stops_the_approval(
+    app: App, ada: Visitor, mine: tables.Handoff
+) -> None:
+    form = {"caseId": mine.id, "subject": "Your invoice", "body": "Your invoice inv_320 was 700.00 EUR."}
+    assert ada.send(f"/case/{mine.label}/reply", form).status_code == 303
+    page = ada.get(f"/case/{mine.label}").text
+    assert "the reply says 700.00 EUR</span>" in page
+    assert "the records know 600.00 EUR (inv_320)" in page
+    with app.view(SYSTEM) as view:
+        [found] = [e for e in effects.search(view, handoff_id=mine.id).items if e.effect.kind == "reply"]
+    answer = approve(ada, page, found.effect)
+    assert answer.status_code == 409
+    assert "The reply says what nothing supports." in answer.text
+    assert "The reply says 700.00 EUR; the records know 600.00 EUR (inv_320)" in answer.text
+    assert status(app, found.effect) == "proposed"
