@@ -5,8 +5,8 @@ such a word; dates, of a day or a month; the plan somebody is said to have; and 
 be in the records, in an effect of the case that somebody stands for, or in what the customer wrote themselves.
 
 Not read are bare numbers and counts ("3 to 5 business days"), percentages, times, weekdays, number words, ids of other
-things, what other plans offer, and commitments under a condition or told as somebody's wish. Days are those of UTC.
-The title of the case, which heads a reply without a subject, is its caller's.
+things, "20 may" in small letters, what other plans offer, and commitments under a condition or told as somebody's wish.
+Days are those of UTC. The title of the case, which heads a reply without a subject, is its caller's.
 """
 
 import re
@@ -39,6 +39,7 @@ _ANOTHER = re.compile(
     r"\b(?:upgrade|downgrade|switch|change|move|if|could|would|can|may|might|offer|compared?|than|other|another)\b",
     re.IGNORECASE,
 )
+_VERB = re.compile(r"^\d+ (?:may|march)$|^(?:may|march) \d+$")  # "no more than 20 may arrive"
 _STOP = re.compile(r"[.!?](?=\s)|\n")
 
 
@@ -61,7 +62,7 @@ def findings(facts: Facts) -> Iterator[Finding]:
         yield from _about("reply_amounts_are_known", "amount", [s for s in said if s.is_sum], known.covers, sums)
         ids = [s for s in said if _is_record(s, text, known.forms)]
         yield from _about("reply_ids_are_known", "invoice or payout", ids, known.names, known.ids)
-        dates = [s for s in said if s.is_date]
+        dates = [s for s in said if s.is_date and not _VERB.search(s.raw)]
         yield from _about("reply_dates_are_known", "date", dates, known.covers, known.days)
         yield from _plan(text, facts)
         yield from _promises(text, known)
@@ -73,7 +74,9 @@ def needs_billing(kind: str | None, params: dict[str, object]) -> bool:
     if not isinstance(reply, effects.Reply):
         return False
     text = _text(reply)
-    says = any(s.is_sum or s.is_date or _may_be_record(s, text) for s in statements.read(text))
+    says = any(
+        s.is_sum or (s.is_date and not _VERB.search(s.raw)) or _may_be_record(s, text) for s in statements.read(text)
+    )
     return says or any(not said.supposed for said in commitments.read(text))
 
 

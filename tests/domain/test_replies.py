@@ -48,6 +48,7 @@ def wrong(body: str, *deeds: Deed, **known: Any) -> set[str]:
         "Nothing was refunded yet. If it is approved, you will be refunded.",
         "You asked to be refunded. Was it refunded before? You cancelled it yourself.",
         "A new version will be released next month.",
+        "No more than 20 may arrive at once; we march 5 abreast.",
         "Your iPhone15 and A4 paper are fine.",
     ],
 )
@@ -83,6 +84,8 @@ def test_what_is_not_known_is_told_beside_what_is() -> None:
         ("INV-2026-7 is yours.", {"reply_ids_are_known"}),
         ("Your invoice no. 10442 is yours.", {"reply_ids_are_known"}),
         ("It was paid on 18 November.", {"reply_dates_are_known"}),
+        ("It was paid on 20 May.", {"reply_dates_are_known"}),
+        ("It was paid on 20 may 2026.", {"reply_dates_are_known"}),
         ("It was paid on 2026-11-18.", {"reply_dates_are_known"}),
         ("Your plan is free.", {"reply_plan_is_the_accounts"}),
         ("We will refund you.", {"reply_promises_are_kept"}),
