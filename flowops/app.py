@@ -14,7 +14,7 @@ from pydantic import SecretStr, ValidationError
 
 from flowops import errors, killpoints
 from flowops.ai import generator
-from flowops.domain import caps, jobs, policies
+from flowops.domain import caps, jobs, policies, replies
 from flowops.domain.access import SYSTEM, Actor
 from flowops.domain.facts import Asked, Records
 from flowops.domain.policy import Policy
@@ -61,7 +61,9 @@ class App:
 
     def fetch(self, asked: Asked, now: datetime | None = None) -> Records:
         """What the systems of record know about this request now; asked with no transaction open."""
-        return records.fetch(self.accounts, self.billing, asked.customer_id, asked.params, now or self.now())
+        invoices = replies.needs_billing(asked.kind, asked.params)
+        at = now or self.now()
+        return records.fetch(self.accounts, self.billing, asked.customer_id, asked.params, at, invoices=invoices)
 
     def now(self) -> datetime:
         """The database's time."""

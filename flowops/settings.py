@@ -181,7 +181,8 @@ class Settings(BaseSettings):
     confidence_floor: Decimal = Field(default=Decimal("0.75"), ge=0, le=1)
     # kind -> currency -> limits; what is not listed needs a review by two people.
     limits: dict[str, dict[str, LimitSetting]] = {
-        "refund": {"EUR": LimitSetting(automatic=100_00, operator=250_00, two_people=500_00)}
+        "refund": {"EUR": LimitSetting(automatic=100_00, operator=250_00, two_people=500_00)},
+        "payout_release": {"EUR": LimitSetting(automatic=0, operator=250_00, two_people=1000_00)},
     }
     # How much may be approved within a window, for a customer or by a person; nobody can go beyond.
     caps: tuple[CapSetting, ...] = ()

@@ -75,7 +75,7 @@ class Provider(Receiver):
 
     @property
     def keys(self) -> list[str | None]:
-        """The idempotency keys of the refunds that were asked for, repeats included."""
+        """The idempotency keys of what was to be done, repeats included."""
         return [seen.key for seen in self.requests if seen.method == "POST"]
 
     def answer(self, seen: Seen) -> Answer:
@@ -84,24 +84,32 @@ class Provider(Receiver):
                 found: Any = self.sandbox.account(customer_id)
             case "GET", ["invoices", invoice_id]:
                 found = self.sandbox.invoice(invoice_id)
+            case "GET", ["payouts", payout_id]:
+                found = self.sandbox.payout(payout_id)
             case "GET", ["customers", customer_id, "invoices"]:
                 return Answer(200, {"items": [invoice.dump() for invoice in self.sandbox.invoices(customer_id)]})
             case "POST", ["refunds"]:
-                return self._refund(seen)
+                money, told = Money.model_validate(seen.body["money"]), (seen.body["invoiceId"], seen.body["reason"])
+                return self._do(seen, "succeeded", lambda key: self.sandbox.refund(told[0], money, told[1], key))
+            case "POST", ["payouts", payout_id, "release"]:
+                money = Money.model_validate(seen.body["money"])
+                return self._do(seen, "succeeded", lambda key: self.sandbox.release(payout_id, money, key))
+            case "POST", ["accounts", customer_id, "suspend"]:
+                reason = seen.body["reason"]
+                return self._do(seen, "suspended", lambda key: self.sandbox.suspend(customer_id, reason, key))
             case _:
                 found = None
         return Answer(200, found.dump()) if found else Answer(404, {"error": "there is no such thing"})
 
-    def _refund(self, seen: Seen) -> Answer:
-        money, key = Money.model_validate(seen.body["money"]), seen.key
-        if key is None:
-            return Answer(400, {"error": "a refund needs an Idempotency-Key"})
+    def _do(self, seen: Seen, status: str, deed: Callable[[str], tuple[str, datetime]]) -> Answer:
+        if seen.key is None:
+            return Answer(400, {"error": "it needs an Idempotency-Key"})
         try:
-            reference, _ = self.sandbox.refund(seen.body["invoiceId"], money, seen.body["reason"], key)
+            reference, _ = deed(seen.key)
         except errors.Refused as no:
             return Answer(422, {"error": str(no)})
         self.references.append(reference)
-        return Answer(200, {"id": reference, "status": "succeeded"})
+        return Answer(200, {"id": reference, "status": status})
 
 
 class _Server(ThreadingHTTPServer):
@@ -249,7 +257,8 @@ def http_provider(clock: Callable[[], datetime] | None = None, seeded_at: dateti
     """An HTTP provider for as long as the block lasts, seeded as of `seeded_at` (else empty until `seed`)."""
     with tempfile.TemporaryDirectory(prefix="flowops-provider-") as folder:
         database = Database(f"sqlite:///{Path(folder) / 'provider.db'}", clock)
-        rows = (tables.SandboxAccount, tables.SandboxInvoice, tables.SandboxRefund)
+        known = (tables.SandboxAccount, tables.SandboxInvoice, tables.SandboxPayout)
+        rows = (*known, tables.SandboxRefund, tables.SandboxDeed)
         tables.Base.metadata.create_all(
             database.engine, [tables.Base.metadata.tables[row.__tablename__] for row in rows]
         )

@@ -44,6 +44,7 @@ class Dying:
     def __init__(self, real: Billing) -> None:
         self._real = real
         self.invoice, self.invoices = real.invoice, real.invoices
+        self.payout, self.release = real.payout, real.release
 
     def refund(self, invoice_id: str, money: Money, reason: str | None, key: str) -> Receipt:
         self._real.refund(invoice_id, money, reason, key)

@@ -1,36 +1,48 @@
 """Takes a decision from facts and keeps it with everything it was taken from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 import structlog
 from sqlalchemy import bindparam, exists, select
 
-from flowops.domain import effects, verification
-from flowops.domain.facts import WINDOWS, Asked, Facts, History, Limits, Records, Tally
+from flowops.domain import effects, replies, verification
+from flowops.domain.commitments import AGREED
+from flowops.domain.facts import WINDOWS, Asked, Case, Deed, Facts, History, Limits, Records, Tally
 from flowops.domain.handoffs import Tier
 from flowops.domain.policy import Policy, Verdict
 from flowops.settings import Settings
 from flowops.storage import tables
 from flowops.storage.unit import Unit
 
-AGREED = (effects.Status.APPROVED, effects.Status.EXECUTING, effects.Status.DONE)
 DIVERGED, FAILED = "diverged", "failed"
 
 log = structlog.get_logger()
 
+_MENTIONED, _READ = 200, 100_000  # statements of the customer that are kept; characters of theirs that are read
 _IS_KEPT = select(exists().where(tables.PolicyVersion.version == bindparam("version")))
 
 
 def decide(
-    unit: Unit, asked: Asked, records: Records, policy: Policy, settings: Settings, history: History
+    unit: Unit,
+    asked: Asked,
+    records: Records,
+    policy: Policy,
+    settings: Settings,
+    history: History,
+    *,
+    case: str | None = None,
 ) -> tuple[Facts, Verdict]:
-    """Verify what was asked against the records, and let policy rule on what is known then."""
+    """Verify what was asked against the records, and let policy rule on what is known then.
+
+    `case` is the id of the case a reply belongs to, which may rest on what was done there.
+    """
     facts = Facts(
         asked=asked,
         records=records,
         history=history,
         limits=_limits(settings, asked),
+        case=_case(unit, case) if case is not None and asked.kind == "reply" else None,
         confidence_floor=settings.confidence_floor,
         now=unit.now,
     )
@@ -68,16 +80,16 @@ def keep(unit: Unit, stage: str, subject_id: str, facts: Facts, verdict: Verdict
 def tallies(unit: Unit, customer_id: str) -> tuple[Tally, ...]:
     """What was approved or done for a customer within each window, by kind and currency; proposals do not count."""
     row, longest = tables.Effect, unit.now - timedelta(days=max(WINDOWS))
-    found = select(row.kind, row.params, row.created_at).join(tables.Request, tables.Request.id == row.request_id)
-    theirs = found.where(tables.Request.customer_id == customer_id, row.status.in_(AGREED), row.created_at > longest)
+    theirs = select(row.kind, row.currency, row.amount, row.approved_at).where(
+        row.customer_id == customer_id, row.status.in_(AGREED), row.approved_at > longest
+    )
     sums: dict[tuple[str, str | None, int], list[int]] = {}
-    for kind, params, created_at in unit.session.execute(theirs):
-        money = effects.money(kind, params)
+    for kind, currency, amount, approved_at in unit.session.execute(theirs):
         for days in WINDOWS:
-            if created_at > unit.now - timedelta(days=days):
-                tally = sums.setdefault((kind, money.currency if money else None, days), [0, 0])
+            if approved_at > unit.now - timedelta(days=days):
+                tally = sums.setdefault((kind, currency, days), [0, 0])
                 tally[0] += 1
-                tally[1] += money.amount if money else 0
+                tally[1] += amount or 0
     return tuple(
         Tally(kind=kind, currency=currency, days=days, count=count, amount=amount)
         for (kind, currency, days), (count, amount) in sorted(sums.items(), key=str)
@@ -105,3 +117,40 @@ def _limits(settings: Settings, asked: Asked) -> Limits | None:
     money = effects.money(asked.kind, asked.params)
     found = settings.limits.get(asked.kind or "", {}).get(money.currency) if money else None
     return Limits.model_validate(found.model_dump()) if found else None
+
+
+def _case(unit: Unit, handoff_id: str) -> Case:
+    """What a reply in this case may rest on: nothing that another reply says, and the last the customer wrote first."""
+    row = tables.Effect
+    done = select(row).where(row.handoff_id == handoff_id, row.kind != "reply", row.status.in_(AGREED)).order_by(row.id)
+    handoff = unit.session.scalars(select(tables.Handoff).where(tables.Handoff.id == handoff_id)).one()
+    said = tables.Message
+    newest = select(said).where(said.handoff_id == handoff_id).order_by(said.at.desc(), said.id.desc())
+    messages = unit.session.scalars(newest).all()
+    moments = {handoff.created_at, *(message.at for message in messages)}
+    if handoff.sla_due_at is not None:
+        moments.add(handoff.sla_due_at)
+    return Case(
+        deeds=tuple(map(_deed, unit.session.scalars(done.execution_options(populate_existing=True)))),
+        mentioned=replies.mentions(_up_to(_READ, (m.text for m in messages if m.role == "customer")), _MENTIONED),
+        at=tuple(sorted(moments)),
+    )
+
+
+def _up_to(most: int, texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        if most <= 0:
+            return
+        yield text[:most]
+        most -= len(text)
+
+
+def _deed(effect: tables.Effect) -> Deed:
+    ids = (effect.id, effect.receipt_reference, effect.params.get("invoiceId"), effect.params.get("payoutId"))
+    return Deed(
+        kind=effect.kind,
+        status=effect.status,
+        at=effect.updated_at,
+        money=effects.money(effect.kind, effect.params),
+        ids=tuple(id for id in ids if id),
+    )

@@ -99,7 +99,7 @@ def propose(
         artifacts.take_draft(unit, handoff, params.artifact_id, params.subject, params.body)
     request = unit.session.get_one(tables.Request, handoff.request_id, options=[joinedload(tables.Request.decision)])
     history = History(effects=decisions.tallies(unit, request.customer_id))
-    facts, verdict = decisions.decide(unit, asked, records, policy, settings, history)
+    facts, verdict = decisions.decide(unit, asked, records, policy, settings, history, case=handoff.id)
     decision = decisions.keep(unit, "proposal", handoff.id, facts, verdict, policy)
     unit.session.flush()
     effect = create(unit, request, handoff.id, facts, verdict, settings, automatic=False, decision=decision)
@@ -143,7 +143,9 @@ def approve(
     if handoff is not None:
         handoffs.refuse_unread(unit, handoff, answer.last_message_id)
     before = Facts.model_validate(effect.decision.facts)
-    facts, verdict = decisions.decide(unit, before.asked, records, policy, settings, before.history)
+    facts, verdict = decisions.decide(
+        unit, before.asked, records, policy, settings, before.history, case=effect.handoff_id
+    )
     for ruled in (Verdict.load(effect.decision.verdict), verdict):
         if ruled.outcome is Outcome.DENY:
             raise errors.DeniedByPolicy(reason=ruled.reason)

@@ -43,7 +43,9 @@ def start(unit: Unit, effect_id: str, records: Records | None, policy: Policy, s
         what, why = next(iter(records.errors.items()))
         raise errors.Unavailable(what=f"The {what} gateway", reason=why)
     before = Facts.model_validate(effect.decision.facts)
-    facts, verdict = decisions.decide(unit, before.asked, records, policy, settings, before.history)
+    facts, verdict = decisions.decide(
+        unit, before.asked, records, policy, settings, before.history, case=effect.handoff_id
+    )
     same = kinds.content_sha256(effect.kind, effect.params, records) == effect.content_sha256
     lacks_approval = len(approvals.counting(unit, effect)) < effect.approvals_needed
     if facts.failed or not same or verdict.outcome is Outcome.DENY or lacks_approval:

@@ -29,7 +29,7 @@ _CUSTOMER = select(
         tables.Handoff.created_at > bindparam("since", type_=tables.Handoff.created_at.type),
     )
     .scalar_subquery(),
-    exists().where(tables.Request.customer_id == tables.Customer.id, tables.Effect.request_id == tables.Request.id),
+    exists().where(tables.Effect.customer_id == tables.Customer.id, tables.Effect.approved_at.is_not(None)),
 ).where(tables.Customer.source == SOURCE, tables.Customer.external_id == bindparam("external_id"))
 
 

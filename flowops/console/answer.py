@@ -26,6 +26,10 @@ TEXTS = {
     "currency": "Currency",
     "invoice_id": "Invoice",
     "refund_reason": "Reason for the refund",
+    "suspend_reason": "Reason for the suspension",
+    "payout_id": "Payout",
+    "payout_amount": "Amount of the payout",
+    "payout_currency": "Currency of the payout",
     "reason": "Reason",
 }
 
@@ -142,6 +146,12 @@ def _told(error: errors.FlowOpsError, case: str, now: datetime) -> tuple[str, st
                 f"Somebody wrote again {wording.ago(facts['at'], now)}.",
                 "Nothing was changed. Read it before you decide.",
             )
+        case errors.VerificationFailed():
+            told = (
+                f"{check['actual']}; {check['expected']}" for check in facts["checks"] if check["source"] == "reply"
+            )
+            if sentences := ". ".join(map(wording.sentence_of, told)):
+                return "The reply says what nothing supports.", f"{sentences}. Nothing was approved."
         case errors.ContentChanged():
             return "The records changed since this was shown.", "Nothing was approved. Look at the difference first."
     return _told_anywhere(error)

@@ -25,6 +25,7 @@ WRITTEN = {
     "duplicateOf": "Other case",
     "amount": "Amount",
     "invoiceId": "Invoice",
+    "payoutId": "Payout",
 }
 
 

@@ -127,6 +127,15 @@ def sentence(code: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def sentence_of(text: str) -> str:
+    """Some words with a capital at the front; their other capitals stay.
+
+    >>> sentence_of("the reply says 59.00 EUR")
+    'The reply says 59.00 EUR'
+    """
+    return text[:1].upper() + text[1:]
+
+
 def label(name: str) -> str:
     """The name of a JSON field as plain words with a capital at the front.
 

@@ -25,6 +25,7 @@ Worker = Annotated[Change, changes(Permission.HANDOFFS_WORK)]
 Proposer = Annotated[Change, changes(Permission.EFFECTS_PROPOSE)]
 Written = Annotated[str, Form()]
 SUBJECT = 200  # characters
+_AMOUNT = "An amount reads like 49.00, of a currency like EUR."
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def refund(
     """Propose to give money back."""
     typed = {"amount": amount, "currency": currency, "invoice_id": invoice_id, "refund_reason": reason}
     minor = _minor(amount.strip(), currency)
-    wrong = {} if minor else {"amount": "An amount reads like 49.00, of a currency like EUR."}
+    wrong = {} if minor else {"amount": _AMOUNT}
     if not 0 < len(invoice_id.strip()) <= SUBJECT:
         wrong["invoice_id"] = "Name the invoice."
     if len(reason) > SUBJECT:
@@ -116,6 +117,36 @@ def refund(
         return acting.missing(change, ref, wrong, typed)
     params: dict[str, Any] = {"money": {"amount": minor, "currency": currency}, "invoiceId": invoice_id.strip()}
     return _propose(change, ref, "refund", params | ({"reason": _line(reason)} if _line(reason) else {}), typed)
+
+
+@router.post("/suspend")
+def suspend(change: Proposer, ref: str, reason: Written = "") -> Response:
+    """Propose to suspend the customer's account."""
+    typed = {"suspend_reason": reason}
+    wrong = "Say why." if not _line(reason) else f"{SUBJECT} characters are the most." if len(reason) > SUBJECT else ""
+    if wrong:
+        return acting.missing(change, ref, {"suspend_reason": wrong}, typed)
+    return _propose(change, ref, "account_suspend", {"reason": _line(reason)}, typed)
+
+
+@router.post("/payout")
+def payout(
+    change: Proposer,
+    ref: str,
+    amount: Written = "",
+    currency: Written = "",
+    payout_id: Annotated[str, Form(alias="payoutId")] = "",
+) -> Response:
+    """Propose to release a held payout."""
+    typed = {"payout_amount": amount, "payout_currency": currency, "payout_id": payout_id}
+    minor = _minor(amount.strip(), currency)
+    wrong = {} if minor else {"payout_amount": _AMOUNT}
+    if not 0 < len(payout_id.strip()) <= SUBJECT:
+        wrong["payout_id"] = "Name the payout."
+    if wrong:
+        return acting.missing(change, ref, wrong, typed)
+    params = {"money": {"amount": minor, "currency": currency}, "payoutId": payout_id.strip()}
+    return _propose(change, ref, "payout_release", params, typed)
 
 
 def _propose(change: Change, ref: str, kind: str, params: dict[str, Any], typed: dict[str, str]) -> Response:

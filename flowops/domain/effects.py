@@ -61,17 +61,36 @@ class Reply(Params):
     artifact_id: Line | None = None
 
 
+class AccountSuspend(Params):
+    """Suspend the customer's own account."""
+
+    reason: Line
+
+
+class PayoutRelease(Params):
+    """Release one held payout to the customer, all of it."""
+
+    payout_id: Line
+    money: Money
+
+
 @dataclass(frozen=True)
 class Kind:
-    """What a kind of effect takes, and which records its checks and rules read."""
+    """What a kind of effect takes, and which records its checks and rules read.
+
+    A `supervised` kind waits for a supervisor who did not propose it, whatever its size.
+    """
 
     params: type[Params]
-    records: tuple[Literal["account", "invoice"], ...]
+    records: tuple[Literal["account", "invoice", "payout"], ...]
+    supervised: bool = False
 
 
 KINDS: dict[str, Kind] = {
     "refund": Kind(Refund, ("account", "invoice")),
     "reply": Kind(Reply, ("account",)),
+    "account_suspend": Kind(AccountSuspend, ("account",), supervised=True),
+    "payout_release": Kind(PayoutRelease, ("account", "payout")),
 }
 
 
@@ -162,8 +181,10 @@ def approvals(kind: str, params: dict[str, Any], limits: "Limits | None") -> App
 
     A reply needs one person with an operator's rights. Money up to the operator's limit too; above it a supervisor;
     from the two-person limit as many supervisors as the quorum says, and the proposer is none of them. Money in a
-    currency without configured limits needs two.
+    currency without configured limits needs two. A supervised kind needs a supervisor other than its proposer.
     """
+    if kind in KINDS and KINDS[kind].supervised:
+        return Approvals(1, Permission.EFFECTS_APPROVE_ABOVE_LIMIT, proposer_may=False)
     amount = money(kind, params)
     if amount is None:
         return Approvals(1, Permission.EFFECTS_APPROVE, proposer_may=True)

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -69,16 +69,33 @@ class Invoice(Fact):
     paid_at: AwareDatetime | None = None
 
 
+class Payout(Fact):
+    """Money on its way to a customer as billing knows it; what is held waits for somebody's word."""
+
+    id: str = Field(min_length=1, max_length=200)
+    customer_id: str = Field(min_length=1, max_length=200)
+    status: Literal["held", "released", "cancelled"]
+    amount: Money
+    created_at: AwareDatetime
+
+
+Record = Literal["account", "invoice", "payout"]
+RECORDS: tuple[Record, ...] = get_args(Record)
+
+
 class Records(Fact):
     """What the gateways answered at `fetched_at`; a gateway that failed is named in `errors` with the reason.
 
     None and no error: not asked, because the request names no such thing. `missing` names what a gateway said
-    does not exist ("account", "invoice").
+    does not exist ("account", "invoice", "payout"). `invoices` are all of the customer's, asked for only when a reply
+    says something they could support.
     """
 
     account: Account | None = None
     invoice: Invoice | None = None
-    missing: tuple[Literal["account", "invoice"], ...] = ()
+    payout: Payout | None = None
+    invoices: tuple[Invoice, ...] = ()
+    missing: tuple[Record, ...] = ()
     errors: dict[Literal["accounts", "billing"], str] = {}
     fetched_at: AwareDatetime
 
@@ -87,14 +104,14 @@ def difference(before: Records, after: Records) -> tuple[dict[str, str], ...]:
     """Field by field, what the records said and what they say now, for people to read; fetch times do not count."""
     return tuple(
         {"field": f"{name}.{field}", "before": old.get(field, "none"), "after": new.get(field, "none")}
-        for name in ("account", "invoice")
+        for name in RECORDS
         for old, new in [(_told(getattr(before, name)), _told(getattr(after, name)))]
         for field in sorted(old.keys() | new.keys())
         if old.get(field) != new.get(field)
     )
 
 
-def _told(record: Account | Invoice | None) -> dict[str, str]:
+def _told(record: Account | Invoice | Payout | None) -> dict[str, str]:
     """What a record says, by the names clients see; a field it leaves empty is left out."""
     if record is None:
         return {}
@@ -200,6 +217,28 @@ class Limits(Fact):
     quorum: int = Field(default=2, ge=2)
 
 
+class Deed(Fact):
+    """An effect of a case: what it is, how far it is, since when, the money it moves and the ids it names."""
+
+    kind: str
+    status: str
+    at: AwareDatetime
+    money: Money | None = None
+    ids: tuple[str, ...] = ()
+
+
+class Case(Fact):
+    """What a reply may rest on beside the records: what was done in its case, and what the customer wrote there.
+
+    `mentioned` are the amounts, dates and ids the customer wrote, `at` the moments of the case: when it was opened,
+    when somebody wrote, when an answer is due.
+    """
+
+    deeds: tuple[Deed, ...] = ()
+    mentioned: tuple[str, ...] = ()
+    at: tuple[AwareDatetime, ...] = ()
+
+
 class Check(Fact):
     """One claim held against the records; expected and actual are for people to read."""
 
@@ -213,13 +252,15 @@ class Check(Fact):
 class Facts(Fact):
     """Everything a rule may read. `checks` are empty until verification has spoken.
 
-    `limits` is None when the effect's kind and currency have none configured (or there is no effect).
+    `limits` is None when the effect's kind and currency have none configured (or there is no effect), and `case` when
+    the effect is no reply, or belongs to no case yet.
     """
 
     asked: Asked
     records: Records
     history: History = History()
     limits: Limits | None = None
+    case: Case | None = None
     confidence_floor: Decimal = Decimal("0.75")
     checks: tuple[Check, ...] = ()
     now: AwareDatetime
@@ -260,6 +301,10 @@ class Facts(Fact):
     @property
     def invoice(self) -> Invoice | None:
         return self.records.invoice
+
+    @property
+    def payout(self) -> Payout | None:
+        return self.records.payout
 
     @property
     def said(self) -> tuple[str, ...]:

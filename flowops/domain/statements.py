@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Context, Decimal, InvalidOperation
 
@@ -38,6 +38,9 @@ _MONTHS, _DAYS = (names.split() for names in _CALENDAR.strip().splitlines())
 _NUM = r"(?:\d{1,3}(?:[,.']\d{3}){1,9}(?:[.,]\d{1,2})?(?!\d)|\d{1,30}(?:[.,]\d{1,30})?)"
 _MONTH = rf"(?:{'|'.join(f'{m[:3]}(?:{m[3:]})?' if m != 'may' else m for m in _MONTHS)}|sept)\b\.?"
 _CODE = rf"(?:{'|'.join(sorted(money.EXPONENTS))})"
+# Currencies as people write them out; of the codes only those that are no word in small letters.
+_WORDS = {"euro": "€", "dollar": "$", "yen": "¥", "rupee": "₹", "eur": "EUR", "usd": "USD", "gbp": "GBP", "chf": "CHF"}
+_NAMED = r"(?i:euros?|dollars?|yen|rupees?|eur|usd|gbp|chf)"
 _SYMBOL = f"[{''.join(_SYMBOLS)}]"
 
 _TOKEN = re.compile(
@@ -49,11 +52,11 @@ _TOKEN = re.compile(
       | (?i:(?P<d1>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<m1>{_MONTH})(?:,?\s+(?P<y1>\d{{4}})(?!\w))?)
       | (?i:(?P<m2>{_MONTH})\s+(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?(?!\w)(?:,?\s+(?P<y2>\d{{4}})(?!\w))?)
       | (?i:(?P<m3>{_MONTH})\s+(?P<y3>\d{{4}})(?!\w))
-      | (?P<n1>\d{{1,2}})(?P<sep>[/.])(?P<n2>\d{{1,2}})(?P=sep)(?P<n3>\d{{4}}|\d\d)(?![\w./-])
+      | (?P<n1>\d{{1,2}})(?P<sep>[/.])(?P<n2>\d{{1,2}})(?P=sep)(?P<n3>\d{{4}}|\d\d)(?!\w|[./-]\w)
       | (?P<hour>\d{{1,2}}):(?P<minute>\d\d)(?::(?P<second>\d\d))?(?!\d)(?:\s?(?P<half>[AaPp])\.?[Mm]\b)?
       | (?P<hour12>\d{{1,2}})\s?(?P<half12>[AaPp])\.?[Mm]\b
       | (?P<code1>{_CODE})\s?(?P<sum1>{_NUM})(?!\w)
-      | (?P<sum2>{_NUM})\s?(?P<code2>{_CODE})\b
+      | (?P<sum2>{_NUM})\s?(?P<code2>{_CODE}|{_NAMED})\b
       | (?P<sum3>{_NUM})\s?(?P<symbol3>{_SYMBOL})
       | (?P<percent>{_NUM})\s?(?:%|per\s?cent\b)
       | (?P<ordinal>\d{{1,9}})(?i:st|nd|rd|th)\b
@@ -92,11 +95,22 @@ class Statement:
     raw: str
     readings: frozenset[Reading]
     opens: bool = False
+    at: int = 0  # where the token begins in which it stands
 
     @property
     def is_id(self) -> bool:
         """Is this an id-like token: something with digits that is no number, date, time or sum?"""
         return ("text", self.raw.casefold()) in self.readings and any(c.isdigit() for c in self.raw)
+
+    @property
+    def is_sum(self) -> bool:
+        """Is this money, with a currency?"""
+        return any(unit in money.EXPONENTS or unit in _SYMBOLS for unit, _ in self.readings)
+
+    @property
+    def is_date(self) -> bool:
+        """Is this a day or a month of the calendar, in whatever form?"""
+        return any(unit == "date" for unit, _ in self.readings)
 
 
 def visible(text: str) -> str:
@@ -126,15 +140,20 @@ def read(text: str) -> Iterator[Statement]:
     ['Ada', '$49', 'A-10442', '22 Nov 2026', '50 %']
     """
     for found in _TOKEN.finditer(text):
-        if found["token"]:
-            yield from _token(found["token"], text, found.start())
-        elif found["url"] or found["email"]:
-            yield _literal(found[0].rstrip(".,;:!?)]}'-*"))
-        else:
-            readings = frozenset(_typed(found))
-            yield Statement(found[0].rstrip("."), readings) if readings else _literal(found[0])
-            if found["clock"]:
-                yield Statement(found["clock"], frozenset({("time", _clock(*found["clock"].split(":")))}))
+        yield from (replace(statement, at=found.start()) for statement in _stated(found, text))
+
+
+def _stated(found: re.Match[str], text: str) -> Iterator[Statement]:
+    """What one run of characters states."""
+    if found["token"]:
+        yield from _token(found["token"], text, found.start())
+    elif found["url"] or found["email"]:
+        yield _literal(found[0].rstrip(".,;:!?)]}'-*"))
+    else:
+        readings = frozenset(_typed(found))
+        yield Statement(found[0].rstrip("."), readings) if readings else _literal(found[0])
+        if found["clock"]:
+            yield Statement(found["clock"], frozenset({("time", _clock(*found["clock"].split(":")))}))
 
 
 def _literal(raw: str, *, opens: bool = False) -> Statement:
@@ -168,6 +187,7 @@ def _typed(found: re.Match[str]) -> Iterator[Reading]:
     for n in "1234":
         if digits := get(f"sum{n}"):
             unit = get(f"code{n}") or get(f"symbol{n}") or ""
+            unit = unit if unit in money.EXPONENTS else _WORDS.get(unit.lower().removesuffix("s"), unit)
             yield from ((unit, amount) for amount in _numbers(digits, unit))
     if digits := get("percent"):
         yield from (("%", amount) for amount in _numbers(digits))

@@ -9,8 +9,8 @@ from itertools import chain
 from typing import Literal
 
 from flowops import errors
-from flowops.domain import effects, tool_outputs
-from flowops.domain.facts import Account, Check, Facts, Invoice
+from flowops.domain import effects, replies, tool_outputs
+from flowops.domain.facts import Account, Check, Facts, Invoice, Payout, Record
 
 FRESH = timedelta(minutes=5)  # a record older than this may have been overtaken by another refund
 CLOCK_SKEW = timedelta(minutes=1)  # between us and ourselves: records are stamped by this product
@@ -30,13 +30,14 @@ def accounts_answered(facts: Facts) -> Iterator[Check]:
 
 
 def billing_answered(facts: Facts) -> Iterator[Check]:
-    """The billing gateway gave an answer of the agreed form, when the effect needs an invoice."""
-    yield from _answered(facts, "billing", asked=_refund(facts) is not None)
+    """The billing gateway gave an answer of the agreed form, when the effect needs an invoice or a payout."""
+    asked = _refund(facts) is not None or _release(facts) is not None
+    yield from _answered(facts, "billing", asked=asked)
 
 
 def records_fresh(facts: Facts) -> Iterator[Check]:
     """The records were fetched just now: at most 5 minutes ago, and not in the future."""
-    if facts.records.account or facts.records.invoice:
+    if facts.records.account or facts.records.invoice or facts.records.payout:
         age = facts.now - facts.records.fetched_at
         fresh = -CLOCK_SKEW <= age <= FRESH
         yield _check("records_fresh", fresh, "fetched at most 5 minutes ago", f"fetched {_ago(age)}", "records")
@@ -127,6 +128,55 @@ def currency_matches_invoice(facts: Facts) -> Iterator[Check]:
         yield _check("currency_matches_invoice", known == {asked}, expected, asked, "billing")
 
 
+def account_can_be_suspended(facts: Facts) -> Iterator[Check]:
+    """There is an account to suspend: a closed one is beyond it, and one that is suspended already stays so."""
+    if facts.asked.kind == "account_suspend":
+        account = facts.records.account
+        status = account.status if account else _absent(facts, "account")
+        passed = _is(account, facts.asked.customer_id) and status == "active"
+        yield _check("account_can_be_suspended", passed, "an active account of the customer", status, "accounts")
+
+
+def payout_exists(facts: Facts) -> Iterator[Check]:
+    """Billing knows the payout, and answered about this one."""
+    if release := _release(facts):
+        payout = facts.records.payout
+        actual = f"payout {payout.id}" if payout else _absent(facts, "payout")
+        expected = f"payout {release.payout_id}"
+        yield _check("payout_exists", _is(payout, release.payout_id), expected, actual, "billing")
+
+
+def payout_belongs_to_customer(facts: Facts) -> Iterator[Check]:
+    """The payout is this customer's own."""
+    if _release(facts):
+        customer = facts.asked.customer_id
+        owner = payout.customer_id if (payout := facts.records.payout) else _absent(facts, "payout")
+        passed = facts.records.payout is not None and owner == customer
+        yield _check("payout_belongs_to_customer", passed, customer, owner, "billing")
+
+
+def payout_is_held(facts: Facts) -> Iterator[Check]:
+    """The payout still waits: what was released or cancelled cannot be released."""
+    if _release(facts):
+        status = payout.status if (payout := facts.records.payout) else _absent(facts, "payout")
+        yield _check("payout_is_held", status == "held", "held", status, "billing")
+
+
+def amount_matches_payout(facts: Facts) -> Iterator[Check]:
+    """The amount is that of the payout to the last unit, in its currency, and more than nothing."""
+    if release := _release(facts):
+        payout = facts.records.payout
+        passed = payout is not None and release.money == payout.amount and release.money.amount > 0
+        expected = str(payout.amount) if payout else _absent(facts, "payout")
+        yield _check("amount_matches_payout", passed, expected, str(release.money), "billing")
+
+
+def reply_says_what_is_known(facts: Facts) -> Iterator[Check]:
+    """What a reply states is so; one check for each class of statements, as `flowops.domain.replies` tells them."""
+    for found in replies.findings(facts):
+        yield _check(found.check, found.supported, found.known, found.said, "reply")
+
+
 def tool_outputs_well_formed(facts: Facts) -> Iterator[Check]:
     """What the tools said is JSON that every reader understands alike."""
     if tools := facts.asked.tools:
@@ -178,6 +228,12 @@ CHECKS: tuple[Callable[[Facts], Iterator[Check]], ...] = (
     invoice_state_allows_effect,
     amount_within_refundable,
     currency_matches_invoice,
+    account_can_be_suspended,
+    payout_exists,
+    payout_belongs_to_customer,
+    payout_is_held,
+    amount_matches_payout,
+    reply_says_what_is_known,
     tool_outputs_well_formed,
     tool_outputs_fresh,
     tool_output_matches_record,
@@ -209,11 +265,17 @@ def _refund(facts: Facts) -> effects.Refund | None:
     return params if isinstance(params, effects.Refund) else None
 
 
-def _is(record: Account | Invoice | None, id: str) -> bool:
+def _release(facts: Facts) -> effects.PayoutRelease | None:
+    """Which payout the request wants released; None as above."""
+    params = effects.read(facts.asked.kind, facts.asked.params)
+    return params if isinstance(params, effects.PayoutRelease) else None
+
+
+def _is(record: Account | Invoice | Payout | None, id: str) -> bool:
     return record is not None and record.id == id
 
 
-def _absent(facts: Facts, record: Literal["account", "invoice"]) -> str:
+def _absent(facts: Facts, record: Record) -> str:
     return f"no such {record}" if record in facts.records.missing else f"{record} not known"
 
 

@@ -1,11 +1,11 @@
-"""Asks billing about invoices and has it give money back; whether that is right was decided elsewhere."""
+"""Asks billing about invoices and payouts and has it move money; whether that is right was decided elsewhere."""
 
 from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
 from flowops import errors
-from flowops.domain.facts import Fact, Invoice
+from flowops.domain.facts import Fact, Invoice, Payout
 from flowops.domain.money import Money
 from flowops.gateways import http, receipts
 from flowops.gateways.receipts import Receipt
@@ -13,7 +13,7 @@ from flowops.gateways.sandbox import SandboxStore
 
 
 class Billing(Protocol):
-    """Whoever keeps the invoices.
+    """Whoever keeps the invoices and the payouts.
 
     Every call may raise `errors.Unavailable` (trying again may help), `errors.BadAnswer` or `errors.Refused` (it
     will not).
@@ -35,9 +35,17 @@ class Billing(Protocol):
         """
         ...
 
+    def payout(self, payout_id: str) -> Payout | None:
+        """The payout; None when there is none."""
+        ...
+
+    def release(self, payout_id: str, money: Money, key: str) -> Receipt:
+        """Let the held payout of exactly `money` go to its customer, on the terms of `refund`."""
+        ...
+
 
 class SandboxBilling:
-    """Invoices kept in our own database."""
+    """Invoices and payouts kept in our own database."""
 
     def __init__(self, store: SandboxStore) -> None:
         self._store = store
@@ -51,18 +59,24 @@ class SandboxBilling:
     def refund(self, invoice_id: str, money: Money, reason: str | None, key: str) -> Receipt:
         return Receipt(*self._store.refund(invoice_id, money, reason, key))
 
+    def payout(self, payout_id: str) -> Payout | None:
+        return self._store.payout(payout_id)
+
+    def release(self, payout_id: str, money: Money, key: str) -> Receipt:
+        return Receipt(*self._store.release(payout_id, money, key))
+
 
 class _Invoices(Fact):
     items: list[Invoice]
 
 
-class _Refund(Fact):
+class _Done(Fact):
     id: Annotated[str, Field(min_length=1, max_length=200)]
     status: Literal["succeeded"]
 
 
 class HttpBilling:
-    """Invoices and refunds behind `{url}/invoices`, `/customers` and `/refunds`; `timeout` in seconds."""
+    """What lies behind `{url}/invoices`, `/customers`, `/refunds` and `/payouts`; `timeout` in seconds."""
 
     def __init__(self, url: str, token: str | None = None, timeout: float = 5) -> None:
         self._api = http.Api("billing", url, token, timeout)
@@ -82,14 +96,17 @@ class HttpBilling:
 
     def refund(self, invoice_id: str, money: Money, reason: str | None, key: str) -> Receipt:
         body = {"invoiceId": invoice_id, "money": money.model_dump(), "reason": reason}
-        try:
-            done = self._api.post(_Refund, "refunds", body=body, key=key)
-        except errors.BadAnswer as unreadable:
-            # The money may have moved. Given up as wrong, that would stay unknown; the same key asks what became of it.
-            raise errors.Unavailable(
-                what="billing", reason=unreadable.facts["reason"], sent=True, retry_after=None
-            ) from unreadable
-        return receipts.issue(done.id)
+        return receipts.issue(self._api.post(_Done, "refunds", body=body, key=key).id)
+
+    def payout(self, payout_id: str) -> Payout | None:
+        found = self._api.get(Payout, "payouts", payout_id)
+        if found and found.id != payout_id:
+            raise errors.BadAnswer(what="billing", reason="it is about another payout")
+        return found
+
+    def release(self, payout_id: str, money: Money, key: str) -> Receipt:
+        path = "payouts", payout_id, "release"
+        return receipts.issue(self._api.post(_Done, *path, body={"money": money.model_dump()}, key=key).id)
 
 
 def _checked(invoice: Invoice) -> Invoice:

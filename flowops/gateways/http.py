@@ -65,8 +65,15 @@ class Api:
             raise
 
     def post(self, model: type[Model], *path: str, body: dict[str, Any], key: str) -> Model:
-        """Have something done once, however often this is called with the same `key`."""
-        return self._call(model, "POST", path, body, {"Idempotency-Key": key})
+        """Have something done once, however often this is called with the same `key`.
+
+        Never raises BadAnswer: of an answer nobody can read it may have been done all the same. Given up as wrong,
+        that would stay unknown; the same key asks what became of it.
+        """
+        try:
+            return self._call(model, "POST", path, body, {"Idempotency-Key": key})
+        except errors.BadAnswer as unreadable:
+            raise self._unavailable(unreadable.facts["reason"]) from unreadable
 
     def _call(
         self,

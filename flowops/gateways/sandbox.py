@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Protocol
 
-from flowops.domain.facts import Account, Invoice
+from flowops.domain.facts import Account, Invoice, Payout
 from flowops.domain.money import Money
 
 
 class SandboxStore(Protocol):
-    """Customers, invoices, refunds and mails of nobody; each call is a transaction of its own."""
+    """Customers, invoices, refunds, payouts and mails of nobody; each call is a transaction of its own."""
 
     def account(self, customer_id: str) -> Account | None: ...
 
@@ -24,6 +24,19 @@ class SandboxStore(Protocol):
         A repeat with the same key finds the first refund and moves nothing. Raises `errors.Refused` where the invoice
         does not allow it, or when the key was used for another refund.
         """
+        ...
+
+    def suspend(self, customer_id: str, reason: str, key: str) -> tuple[str, datetime]:
+        """Suspend an active account and give the reference and time of it; a repeat with the same key finds the first.
+
+        Raises `errors.Refused` where there is no such active account, or when the key was used for another one.
+        """
+        ...
+
+    def payout(self, payout_id: str) -> Payout | None: ...
+
+    def release(self, payout_id: str, money: Money, key: str) -> tuple[str, datetime]:
+        """Release a held payout of exactly `money`, and as above."""
         ...
 
     def keep_mail(self, to: str, subject: str, body: str, key: str) -> datetime:

@@ -174,7 +174,8 @@ def parts(view: View, handoff_id: str) -> dict[str, Any]:
             {"id": m.id, "role": m.role, "text": m.text, "at": times.rfc3339(m.at)} for m in _messages(view, handoff)
         ],
         "facts": request.facts,
-        "records": {name: facts["records"][name] for name in ("account", "invoice", "missing", "errors")},
+        "records": {name: facts["records"][name] for name in ("account", "invoice", "missing", "errors")}
+        | ({"payout": payout} if (payout := facts["records"].get("payout")) else {}),
         "verification": {"passed": all(check["passed"] for check in facts["checks"]), "checks": facts["checks"]},
         "verdict": {
             "outcome": verdict["outcome"],

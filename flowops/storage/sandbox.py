@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from flowops import errors
-from flowops.domain.facts import Account, Invoice, Plan
+from flowops.domain.facts import Account, Invoice, Payout, Plan
 from flowops.domain.money import Money
 from flowops.storage import tables
 from flowops.storage.engine import Database, session_on
@@ -18,6 +18,7 @@ from flowops.storage.types import new_id
 
 # Built once, and read as plain rows: every request that comes in asks them.
 _ACCOUNT = select(tables.SandboxAccount.__table__).where(tables.SandboxAccount.id == bindparam("id"))
+_PAYOUT = select(tables.SandboxPayout.__table__).where(tables.SandboxPayout.id == bindparam("id"))
 _INVOICE = select(tables.SandboxInvoice.__table__).where(tables.SandboxInvoice.id == bindparam("id"))
 
 
@@ -72,6 +73,35 @@ class Sandbox:
             session.add(made)
             return made.reference, made.at
 
+    def suspend(self, customer_id: str, reason: str, key: str) -> tuple[str, datetime]:
+        with self._writing() as (session, now):
+            account = session.get(tables.SandboxAccount, customer_id, with_for_update=True)
+            if done := _repeated(session, key, "suspend", customer_id, "accounts"):
+                return done.reference, done.at
+            if account is None or account.status != "active":
+                raise errors.Refused(what="accounts", reason="there is no such active account")
+            account.status = "suspended"
+            return _did(session, key, "suspend", customer_id, now)
+
+    def payout(self, payout_id: str) -> Payout | None:
+        with self._database.reading() as connection:
+            row = connection.execute(_PAYOUT, {"id": payout_id}).one_or_none()
+        return _payout(row) if row else None
+
+    def release(self, payout_id: str, money: Money, key: str) -> tuple[str, datetime]:
+        with self._writing() as (session, now):
+            payout = session.get(tables.SandboxPayout, payout_id, with_for_update=True)
+            what = f"release {money}"
+            if done := _repeated(session, key, what, payout_id, "billing"):
+                return done.reference, done.at
+            if payout is None or payout.status != "held":
+                raise errors.Refused(what="billing", reason="there is no such held payout")
+            held = Money(amount=payout.amount, currency=payout.currency)
+            if money != held:
+                raise errors.Refused(what="billing", reason=f"{money} is not the {held} that is held")
+            payout.status = "released"
+            return _did(session, key, what, payout_id, now)
+
     def keep_mail(self, to: str, subject: str, body: str, key: str) -> datetime:
         with self._writing() as (session, now):
             mail = session.get(tables.SandboxMail, key)
@@ -92,9 +122,11 @@ class Sandbox:
         with suppress(IntegrityError), self._writing() as (session, _):
             session.add_all(_accounts(now))
             session.add_all(_invoices(now))
+        with suppress(IntegrityError), self._writing() as (session, _):  # a world seeded before there were payouts
+            session.add_all(_payouts(now))
 
-    def put(self, accounts: Iterable[Account], invoices: Iterable[Invoice]) -> None:
-        """Add customers of somebody's own making, and their invoices; IntegrityError for one that exists."""
+    def put(self, accounts: Iterable[Account], invoices: Iterable[Invoice], payouts: Iterable[Payout] = ()) -> None:
+        """Add customers of somebody's own making with what they have; IntegrityError for one that exists."""
         with self._writing() as (session, now):
             session.add_all(tables.SandboxAccount(**dict(account)) for account in accounts)
             for invoice in invoices:
@@ -109,6 +141,9 @@ class Sandbox:
                     paid_at=invoice.paid_at,
                 )
                 session.add(row)
+            for payout in payouts:
+                money = {"amount": payout.amount.amount, "currency": payout.amount.currency}
+                session.add(tables.SandboxPayout(**(dict(payout) | money)))
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:
@@ -120,6 +155,29 @@ class Sandbox:
         with self._database.writing() as connection, session_on(connection) as session:
             yield session, self._database.now(connection)
             session.flush()
+
+
+def _repeated(session: Session, key: str, what: str, subject_id: str, gateway: str) -> tables.SandboxDeed | None:
+    """What was done under this key before; its record is locked, so that of two such calls one finds the other's."""
+    done = session.get(tables.SandboxDeed, key)
+    if done is None:
+        return None
+    if (done.what, done.subject_id) != (what, subject_id):
+        raise errors.Refused(what=gateway, reason="the key was used for something else")
+    done.calls += 1
+    return done
+
+
+def _did(session: Session, key: str, what: str, subject_id: str, now: datetime) -> tuple[str, datetime]:
+    made = tables.SandboxDeed(key=key, reference=new_id("dn"), what=what, subject_id=subject_id, at=now)
+    session.add(made)
+    return made.reference, made.at
+
+
+def _payout(row: Any) -> Payout:
+    money = Money(amount=row.amount, currency=row.currency)
+    known = {"id": row.id, "customer_id": row.customer_id, "status": row.status, "created_at": row.created_at}
+    return Payout.model_validate({**known, "amount": money})
 
 
 def _invoice(row: Any) -> Invoice:
@@ -167,6 +225,18 @@ _INVOICES = (  # id, customer, status, total, refundable, currency, made days ag
     ("inv_331", "cust_133", "paid", 9_000, 9_000, "EUR", 2, 1),
 )
 
+_PAYOUTS = (  # id, customer, status, amount, currency, made days ago
+    ("po_123", "cust_123", "held", 18_000, "EUR", 2),
+    ("po_122", "cust_123", "released", 9_500, "EUR", 32),
+    ("po_240", "cust_124", "held", 240_000, "EUR", 3),
+    ("po_250", "cust_125", "held", 6_000, "EUR", 1),
+    ("po_260", "cust_126", "held", 31_000, "EUR", 6),
+    ("po_280", "cust_128", "cancelled", 4_000, "EUR", 15),
+    ("po_300", "cust_130", "held", 12_000, "JPY", 4),
+    ("po_320", "cust_132", "held", 60_000, "EUR", 5),
+    ("po_340", "cust_134", "held", 4_500, "EUR", 2),  # of an account of a few days
+)
+
 
 def _accounts(now: datetime) -> list[tables.SandboxAccount]:
     return [
@@ -190,4 +260,18 @@ def _invoices(now: datetime) -> list[tables.SandboxInvoice]:
             paid_at=None if paid is None else now - timedelta(days=paid),
         )
         for invoice_id, customer_id, status, total, refundable, currency, made, paid in _INVOICES
+    ]
+
+
+def _payouts(now: datetime) -> list[tables.SandboxPayout]:
+    return [
+        tables.SandboxPayout(
+            id=payout_id,
+            customer_id=customer_id,
+            status=status,
+            amount=amount,
+            currency=currency,
+            created_at=now - timedelta(days=made),
+        )
+        for payout_id, customer_id, status, amount, currency, made in _PAYOUTS
     ]

@@ -12,7 +12,7 @@ from flowops.actions import artifacts, execution, notices, webhooks
 from flowops.ai import context, generator
 from flowops.app import App
 from flowops.domain import access, effects, events, jobs
-from flowops.domain.effects import Refund, Reply, Status
+from flowops.domain.effects import AccountSuspend, PayoutRelease, Refund, Reply, Status
 from flowops.domain.notices import About
 from flowops.domain.sla import Clock
 from flowops.gateways.receipts import Receipt
@@ -180,6 +180,10 @@ def _call(app: App, proposal: effect_queries.Proposal) -> Receipt:
         case Reply() as reply:
             assert proposal.recipient is not None, "a reply is approved on the records of an account"
             return app.mail.send(proposal.recipient, proposal.subject, reply.body, key=effect.id)
+        case AccountSuspend() as suspension:
+            return app.accounts.suspend(proposal.facts.asked.customer_id, suspension.reason, key=effect.id)
+        case PayoutRelease() as release:
+            return app.billing.release(release.payout_id, release.money, key=effect.id)
         case other:
             raise errors.Invalid(reason=f"Nobody carries out a {type(other).__name__}. Nothing was sent.")
 

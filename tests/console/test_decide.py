@@ -11,7 +11,7 @@ from flowops.actions import links
 from flowops.app import App
 from flowops.domain.access import SYSTEM, Role
 from flowops.domain.interests import Link
-from flowops.queries import audit, handoffs, mailbox
+from flowops.queries import audit, effects, handoffs, mailbox
 from flowops.storage import tables
 from tests import cases, delivery, world
 from tests.conftest import Clock
@@ -164,3 +164,20 @@ def test_whoever_has_to_do_with_the_customer_has_dead_buttons_that_say_why(
     assert "Somebody else must take it: you have to do with this customer." in tom.get(f"/case/{mine.label}").text
     assert tom.post(f"/case/{mine.label}/claim").status_code == 403
     assert "Claim</button>" in ada.get(f"/case/{mine.label}").text
+
+
+def test_what_a_reply_says_without_support_is_shown_at_once_and_stops_the_approval(
+    app: App, ada: Visitor, mine: tables.Handoff
+) -> None:
+    form = {"caseId": mine.id, "subject": "Your invoice", "body": "Your invoice inv_320 was 700.00 EUR."}
+    assert ada.send(f"/case/{mine.label}/reply", form).status_code == 303
+    page = ada.get(f"/case/{mine.label}").text
+    assert "the reply says 700.00 EUR</span>" in page
+    assert "the records know 600.00 EUR (inv_320)" in page
+    with app.view(SYSTEM) as view:
+        [found] = [e for e in effects.search(view, handoff_id=mine.id).items if e.effect.kind == "reply"]
+    answer = approve(ada, page, found.effect)
+    assert answer.status_code == 409
+    assert "The reply says what nothing supports." in answer.text
+    assert "The reply says 700.00 EUR; the records know 600.00 EUR (inv_320)" in answer.text
+    assert status(app, found.effect) == "proposed"

@@ -9,6 +9,7 @@ from flowops.domain.access import SYSTEM, Role
 from flowops.queries import drafts, effects, handoffs
 from flowops.storage import tables
 from tests import cases, world
+from tests.conftest import NOW
 from tests.console.visitor import Visitor
 
 SignIn = Callable[..., Visitor]
@@ -35,6 +36,11 @@ def saved(app: App, ref: str) -> tables.Draft | None:
 def proposed(app: App, handoff: tables.Handoff) -> list[dict[str, object]]:
     with app.view(SYSTEM) as view:
         return [found.effect.params for found in effects.search(view, handoff_id=handoff.id).items]
+
+
+def last_message(app: App, handoff: tables.Handoff) -> str:
+    with app.view(SYSTEM) as view:
+        return handoffs.get(view, handoff.id).messages[-1].id
 
 
 def test_a_text_written_in_one_case_is_never_saved_or_sent_in_another(
@@ -95,6 +101,36 @@ def test_a_refund_is_proposed_in_whole_minor_units_or_not_at_all(app: App, ada: 
     assert ada.send(f"/case/{mine.label}/refund", form | {"amount": "49,00"}).status_code == 303
     money = {"amount": 4900, "currency": "EUR"}
     assert proposed(app, mine) == [{"money": money, "invoiceId": "inv_123", "reason": "charged twice"}]
+
+
+def test_a_payout_and_a_suspension_are_proposed_shown_and_approved_by_those_who_may(
+    app: App, ada: Visitor, sign_in: SignIn
+) -> None:
+    app.sandbox.seed(NOW)
+    mine = cases.case(app, world.service(app), customer_id="cust_123")
+    ada.post(f"/case/{mine.label}/claim")
+    form = {"amount": "180,00", "currency": "EUR", "payoutId": "po_123"}
+    for missing, said in (("amount", "An amount reads like 49.00"), ("payoutId", "Name the payout.")):
+        answer = ada.send(f"/case/{mine.label}/payout", form | {missing: ""})
+        assert answer.status_code == 422
+        assert said in answer.text
+    for reason in (" ", "x" * 201):
+        assert ada.send(f"/case/{mine.label}/suspend", {"reason": reason}).status_code == 422
+    assert proposed(app, mine) == []
+    assert ada.send(f"/case/{mine.label}/payout", form).status_code == 303
+    assert ada.send(f"/case/{mine.label}/suspend", {"reason": "stolen card"}).status_code == 303
+    money = {"amount": 18_000, "currency": "EUR"}
+    assert proposed(app, mine) == [{"reason": "stolen card"}, {"money": money, "payoutId": "po_123"}]
+    page = ada.get(f"/case/{mine.label}").text
+    assert "<code>po_123</code> of 180.00 EUR, held" in page
+    assert "“stolen card”" in page
+    sue = sign_in("Sue Park", Role.SUPERVISOR)
+    with app.view(SYSTEM) as view:
+        suspension, release = (found.effect for found in effects.search(view, handoff_id=mine.id).items)
+    for visitor, effect, status in ((ada, suspension, 403), (sue, suspension, 303), (ada, release, 303)):
+        body = {"contentSha256": effect.content_sha256, "lastMessageId": last_message(app, mine)}
+        answer = visitor.send(f"/case/{mine.label}/effects/{effect.id}/approve", body)
+        assert answer.status_code == status, answer.text
 
 
 def test_a_case_waits_goes_on_and_is_sent_upwards_and_taken_over(

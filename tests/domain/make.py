@@ -18,6 +18,7 @@ from flowops.domain.facts import (
     Invoice,
     Limits,
     Message,
+    Payout,
     Plan,
     Records,
     ToolOutput,
@@ -55,6 +56,11 @@ def invoice(**other: Any) -> Invoice:
     amounts = {"total": euros(49_000), "refundable": euros(49_000)}
     known = {"customer_id": "cust_1", "status": "paid", "paid_at": NOW - timedelta(days=3)}
     return Invoice(**{"id": "inv_1", **known, **amounts, **other})
+
+
+def payout(**other: Any) -> Payout:
+    known = {"customer_id": "cust_1", "status": "held", "created_at": NOW - timedelta(days=2)}
+    return Payout(**{"id": "po_1", "amount": euros(18_000), **known, **other})
 
 
 def records(**other: Any) -> Records:

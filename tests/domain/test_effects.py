@@ -21,11 +21,15 @@ def test_a_refund_is_read_from_its_parameters() -> None:
 @pytest.mark.parametrize(
     ("kind", "params", "named"),
     [
-        ("transfer", {}, "there are refund, reply"),
+        ("transfer", {}, "there are account_suspend, payout_release, refund, reply"),
         ("refund", {}, "invoiceId: Field required"),
         ("refund", {**make.refund(), "tip": 1}, "tip"),
         ("refund", {**make.refund(), "invoiceId": ""}, "invoiceId"),
         ("refund", {**make.refund(), "money": {"amount": 1.5, "currency": "EUR"}}, "money.amount"),
+        ("account_suspend", {}, "reason"),
+        ("account_suspend", {"reason": ""}, "reason"),
+        ("payout_release", {"payoutId": "po_1"}, "money"),
+        ("payout_release", {"money": {"amount": 1, "currency": "EUR"}}, "payoutId"),
         ("reply", {"body": ""}, "body"),
         ("reply", {"body": "x" * 20_001}, "body"),
         ("reply", {"body": "Hello", "subject": "x" * 201}, "subject"),
@@ -38,7 +42,7 @@ def test_wrong_parameters_are_named(kind: str, params: dict[str, Any], named: st
 
 @given(make.HOSTILE)
 def test_anything_is_parsed_or_refused(params: dict[str, Any]) -> None:
-    for kind in ("refund", "reply", "transfer"):
+    for kind in (*effects.KINDS, "transfer"):
         known = effects.read(kind, params)
         assert known is None or known == effects.parse(kind, params)
 
@@ -71,6 +75,7 @@ def sha(params: dict[str, Any] | None = None, records: Records | None = None, ki
         sha(records=make.records(invoice=make.invoice(refundable=make.euros(48_999)))),
         sha(records=make.records(invoice=make.invoice(status="refunded"))),
         sha(records=make.records(invoice=None)),
+        sha(kind="payout_release"),
     ],
 )
 def test_any_other_content_or_record_has_another_hash(changed: str) -> None:
@@ -121,6 +126,19 @@ def test_a_quorum_is_asked_from_the_two_person_limit_on_and_never_below_it() -> 
 def test_a_reply_needs_one_operator_who_may_have_proposed_it() -> None:
     expected = effects.Approvals(1, Permission.EFFECTS_APPROVE, proposer_may=True)
     assert effects.approvals("reply", {"body": "Hello"}, make.LIMITS) == expected
+
+
+def test_a_suspension_needs_a_supervisor_who_did_not_propose_it() -> None:
+    expected = effects.Approvals(1, Permission.EFFECTS_APPROVE_ABOVE_LIMIT, proposer_may=False)
+    for limits in (make.LIMITS, None):
+        assert effects.approvals("account_suspend", {"reason": "fraud"}, limits) == expected
+
+
+def test_a_payout_is_money() -> None:
+    params = {"payoutId": "po_1", "money": {"amount": 25_001, "currency": "EUR"}}
+    expected = effects.Approvals(1, Permission.EFFECTS_APPROVE_ABOVE_LIMIT, proposer_may=True)
+    assert effects.approvals("payout_release", params, make.LIMITS) == expected
+    assert effects.approvals("payout_release", params, None).needed == 2
 
 
 def test_money_prints_in_the_currency_of_the_effect() -> None:

@@ -190,4 +190,11 @@ def test_every_rule_explains_itself_and_has_a_name_of_its_own() -> None:
     rules = policies.builtin().rules
     assert all(rule.doc.endswith(".") for rule in rules)
     assert len({rule.name for rule in rules}) == len(rules)
-    assert {rule.name.partition(".")[0] for rule in rules} == {"refunds", "replies", "escalation", "priority"}
+    assert {rule.name.partition(".")[0] for rule in rules} == {
+        "accounts",
+        "escalation",
+        "payouts",
+        "priority",
+        "refunds",
+        "replies",
+    }

@@ -128,3 +128,46 @@ def test_a_refund_the_invoice_does_not_allow_is_refused(world: World) -> None:
         with pytest.raises(errors.Refused):
             world.billing.refund(invoice_id, Money(amount=amount, currency=currency), None, "eff_1")
         assert world.billing.invoice(invoice_id) == before
+
+
+def test_a_suspended_account_is_suspended_once(world: World) -> None:
+    first = world.accounts.suspend("cust_123", "stolen card", "eff_1")
+    assert first.reference
+    assert world.accounts.suspend("cust_123", "stolen card", "eff_1").reference == first.reference
+    ada = world.accounts.account("cust_123")
+    assert ada
+    assert ada.status == "suspended"
+    for customer_id in ("cust_123", "cust_126", "cust_127", "cust_none"):  # suspended, closed, unknown
+        with pytest.raises(errors.Refused):
+            world.accounts.suspend(customer_id, "stolen card", "eff_2")
+    with pytest.raises(errors.Refused):
+        world.accounts.suspend("cust_124", "stolen card", "eff_1")
+
+
+def test_a_payout_is_found_and_released_once(world: World, clock: Clock) -> None:
+    held = world.billing.payout("po_123")
+    assert held
+    assert (held.customer_id, held.status, held.created_at) == ("cust_123", "held", clock.now - timedelta(days=2))
+    assert str(held.amount) == "180.00 EUR"
+    first = world.billing.release("po_123", held.amount, "eff_1")
+    assert world.billing.release("po_123", held.amount, "eff_1").reference == first.reference
+    assert world.billing.payout("po_123") == held.model_copy(update={"status": "released"})
+    for unknown in ["po_none", *STRANGE_IDS]:
+        assert world.billing.payout(unknown) is None
+
+
+def test_a_payout_that_is_not_held_or_not_of_this_amount_is_refused(world: World) -> None:
+    for payout_id, amount, currency in [
+        ("po_123", 17_999, "EUR"),
+        ("po_123", 18_000, "USD"),
+        ("po_122", 9_500, "EUR"),  # released
+        ("po_280", 4_000, "EUR"),  # cancelled
+        ("po_none", 100, "EUR"),
+    ]:
+        before = world.billing.payout(payout_id)
+        with pytest.raises(errors.Refused):
+            world.billing.release(payout_id, Money(amount=amount, currency=currency), "eff_1")
+        assert world.billing.payout(payout_id) == before
+    world.billing.release("po_123", Money(amount=18_000, currency="EUR"), "eff_1")
+    with pytest.raises(errors.Refused):
+        world.billing.release("po_250", Money(amount=6_000, currency="EUR"), "eff_1")

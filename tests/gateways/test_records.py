@@ -28,6 +28,27 @@ def test_account_and_named_invoice_are_fetched(provider: Provider) -> None:
     assert (found.missing, found.errors, found.fetched_at) == ((), {}, NOW)
 
 
+def test_a_named_payout_is_fetched(provider: Provider) -> None:
+    found = fetch(provider, payoutId="po_123")
+    assert found.payout
+    assert (found.payout.id, found.invoice, found.missing) == ("po_123", None, ())
+    assert fetch(provider, payoutId="po_none").missing == ("payout",)
+    provider.fault = servers.answering(500)
+    assert fetch(provider, payoutId="po_123").errors == {"accounts": "status 500", "billing": "status 500"}
+
+
+def test_the_customers_invoices_are_fetched_when_they_are_wanted(provider: Provider) -> None:
+    accounts, billing = HttpAccounts(provider.url), HttpBilling(provider.url)
+    assert fetch(provider).invoices == ()
+    found = records.fetch(accounts, billing, "cust_123", {}, NOW, invoices=True)
+    assert [invoice.id for invoice in found.invoices] == ["inv_123", "inv_122", "inv_121"]
+    provider.fault = servers.answering(503)
+    assert records.fetch(accounts, billing, "cust_123", {}, NOW, invoices=True).errors == {
+        "accounts": "status 503",
+        "billing": "status 503",
+    }
+
+
 @pytest.mark.parametrize("params", [{}, {"invoiceId": None}, {"invoiceId": 7}, {"invoiceId": ["inv_123"]}])
 def test_billing_is_not_asked_when_no_invoice_is_named(provider: Provider, params: dict[str, Any]) -> None:
     found = fetch(provider, **params)

@@ -5,9 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import delete
 
 from flowops import errors
+from flowops.domain.facts import Payout
 from flowops.domain.money import Money
+from flowops.storage import tables
 from flowops.storage.engine import Database
 from flowops.storage.sandbox import Sandbox
 from tests.conftest import Clock
@@ -53,6 +56,24 @@ def test_one_key_used_by_many_at_once_refunds_once(sandbox: Sandbox) -> None:
     assert invoice.refundable.amount == 4400
 
 
+def test_one_key_used_by_many_at_once_releases_and_suspends_once(sandbox: Sandbox) -> None:
+    held = Money(amount=18_000, currency="EUR")
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(lambda _: sandbox.release("po_123", held, "eff_1"), range(16)))) == 1
+        assert len(set(pool.map(lambda _: sandbox.suspend("cust_123", "fraud", "eff_2"), range(16)))) == 1
+
+
+def test_a_world_seeded_before_there_were_payouts_gets_them(sandbox: Sandbox, clock: Clock) -> None:
+    sandbox.refund("inv_123", FIVE, None, "eff_1")
+    with sandbox._database.writing() as connection:
+        connection.execute(delete(tables.SandboxPayout))
+    sandbox.seed(clock.now)
+    found, refunded = sandbox.payout("po_123"), sandbox.invoice("inv_123")
+    assert found
+    assert refunded
+    assert (found.status, refunded.refundable.amount) == ("held", 4400)
+
+
 def test_many_refunds_at_once_never_exceed_the_invoice(sandbox: Sandbox) -> None:
     def refund(number: int) -> int:
         try:
@@ -74,6 +95,8 @@ def test_a_customer_of_somebodys_own_making_is_put_beside_the_others(sandbox: Sa
     assert owned
     account = found.model_copy(update={"id": "cust_1", "email": "new@example.com"})
     invoice = owned.model_copy(update={"id": "inv_1", "customer_id": "cust_1"})
-    sandbox.put([account], [invoice])
+    payout = Payout(id="po_1", customer_id="cust_1", status="held", amount=FIVE, created_at=clock.now)
+    sandbox.put([account], [invoice], [payout])
+    assert sandbox.payout("po_1") == payout
     assert sandbox.account("cust_1") == account
     assert sandbox.invoices("cust_1") == [invoice]

@@ -41,6 +41,9 @@ _ASK = {
     "the payment.",
     "invoice_belongs_to_customer": "We could not match the invoice to your account. Please check its number, or tell "
     "us the date and the amount of the payment.",
+    "payout_exists": "We could not find the payout. Please check its number, or tell us its date and its amount.",
+    "payout_belongs_to_customer": "We could not match the payout to your account. Please check its number, or tell us "
+    "its date and its amount.",
 }
 # What is said first when the customer writes about it, and what helps when nothing else waits for a decision.
 _SERIOUS = (
@@ -197,7 +200,8 @@ def _known(context: Json) -> Iterator[Claim]:
         elif is_sum(left) and left["text"] != part(invoice, "total").get("text"):
             yield f"Of this, {shown(left)} is left that could be given back.", "/records/invoice/refundable"
     if (status := scalar(account.get("status"))) in {"suspended", "closed"}:
-        yield f"Our records show your account as {status}.", "/records/account/status"
+        # In quotation marks: that it is so promises nothing of ours.
+        yield f"Our records show your account as “{status}”.", "/records/account/status"
 
 
 def _state(effect: Json) -> str | None:

@@ -77,7 +77,7 @@ def facts(context: Json) -> Iterator[Claim]:
             answers.setdefault(name, (f"Tool {name}: {listed}", f"/facts/{index}"))
     yield from islice(failures.items(), _TOOLS)
 
-    for name in ("invoice", "account"):
+    for name in ("invoice", "payout", "account"):
         if listed := fields(part(context, "records", name)):
             yield f"{name.capitalize()}: {listed}", f"/records/{name}"
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flowops.domain import effects, verification
-from flowops.domain.facts import Account, Asked, Facts, History, Invoice, Limits, Message, Plan, Records, Tally
+from flowops.domain.facts import Account, Asked, Facts, History, Invoice, Limits, Message, Payout, Plan, Records, Tally
 from flowops.domain.money import Money
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -13,6 +13,8 @@ KINDS = tuple(effects.KINDS)
 _PARAMS: dict[str, dict[str, Any]] = {
     "refund": {"money": {"amount": 4900, "currency": "EUR"}, "invoiceId": "inv_1"},
     "reply": {"body": "Thank you for your message."},
+    "account_suspend": {"reason": "The card was stolen."},
+    "payout_release": {"money": {"amount": 4900, "currency": "EUR"}, "payoutId": "po_1"},
 }
 
 
@@ -25,6 +27,13 @@ def sound(kind: str | None) -> Facts:
     invoice = Invoice(
         id="inv_1", customer_id="cust_1", status="paid", total=amount, refundable=amount, paid_at=NOW - _days(3)
     )
+    payout = Payout(
+        id="po_1",
+        customer_id="cust_1",
+        status="held",
+        amount=Money(amount=49_00, currency="EUR"),
+        created_at=NOW - _days(2),
+    )
     facts = Facts(
         asked=Asked(
             channel="chat",
@@ -34,7 +43,7 @@ def sound(kind: str | None) -> Facts:
             kind=kind,
             params=_PARAMS.get(kind or "", {}),
         ),
-        records=Records(account=account, invoice=invoice, fetched_at=NOW),
+        records=Records(account=account, invoice=invoice, payout=payout, fetched_at=NOW),
         history=History(effects=(Tally(kind="refund", days=30, count=1, currency="EUR", amount=900),)),
         limits=Limits(automatic=100_00, operator=250_00, two_people=500_00),
         now=NOW,

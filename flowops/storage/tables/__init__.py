@@ -17,7 +17,14 @@ from flowops.storage.tables.outbox import FinishedJob, Heartbeat, IdempotencyKey
 from flowops.storage.tables.people import BrowserSession, PersonLink, Queue, QueueMember, SignInLink, Token, User
 from flowops.storage.tables.record import AuditEntry, AuditPrivate
 from flowops.storage.tables.row import BOOKKEEPING, Base
-from flowops.storage.tables.sandbox import SandboxAccount, SandboxInvoice, SandboxMail, SandboxRefund
+from flowops.storage.tables.sandbox import (
+    SandboxAccount,
+    SandboxDeed,
+    SandboxInvoice,
+    SandboxMail,
+    SandboxPayout,
+    SandboxRefund,
+)
 from flowops.storage.tables.webhooks import Webhook, WebhookSecret
 
 __all__ = [
@@ -56,7 +63,9 @@ __all__ = [
     "AuditEntry",
     "AuditPrivate",
     "SandboxAccount",
+    "SandboxDeed",
     "SandboxInvoice",
     "SandboxRefund",
     "SandboxMail",
+    "SandboxPayout",
 ]

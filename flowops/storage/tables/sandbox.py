@@ -50,6 +50,32 @@ class SandboxRefund(Base):
     at: Mapped[datetime]
 
 
+class SandboxPayout(Base):
+    __tablename__ = "sandbox_payouts"
+    __table_args__ = BOOKKEEPING
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    customer_id: Mapped[str] = mapped_column(index=True)
+    status: Mapped[str]
+    currency: Mapped[str]
+    amount: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime]
+
+
+class SandboxDeed(Base):
+    """What else the sandbox did for somebody: `what` to the record `subject_id`, once for each key as with refunds."""
+
+    __tablename__ = "sandbox_deeds"
+    __table_args__ = BOOKKEEPING
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    reference: Mapped[str] = mapped_column(unique=True)
+    what: Mapped[str]
+    subject_id: Mapped[str]
+    calls: Mapped[int] = mapped_column(default=1)
+    at: Mapped[datetime]
+
+
 class SandboxMail(Base):
     """A mail the sandbox mailbox keeps instead of sending it."""
 
