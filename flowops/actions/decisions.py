@@ -86,7 +86,7 @@ def tallies(unit: Unit, customer_id: str) -> tuple[Tally, ...]:
     sums: dict[tuple[str, str | None, int], list[int]] = {}
     for kind, currency, amount, approved_at in unit.session.execute(theirs):
         for days in WINDOWS:
-            if approved_at > unit.now - timedelta(days=days):
+            if approved_at and approved_at > unit.now - timedelta(days=days):
                 tally = sums.setdefault((kind, currency, days), [0, 0])
                 tally[0] += 1
                 tally[1] += amount or 0
