@@ -18,7 +18,7 @@ PEERS := UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=.venv \
 	$(BIN)/uv sync --quiet --frozen --all-extras --inexact --group bench --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test prove bench-outbox bench-http check format screenshots clean
+.PHONY: help demo test prove bench-outbox bench-http bench-policy check format screenshots clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ bench-outbox: $(READY)  ## how fast jobs are delivered, beside other queues and 
 
 bench-http: $(READY)  ## how fast cases come in over HTTP, beside the least that is possible
 	@$(BIN)/python -m benchmarks.http $(BENCH)
+
+bench-policy: $(READY)  ## what a decision costs, beside a plain function and other engines
+	@$(PEERS)
+	@$(BIN)/python -m benchmarks.policy $(BENCH)
 
 check: $(READY)  ## format, lint, types and import contracts, without the tests
 	$(BIN)/ruff format --check .

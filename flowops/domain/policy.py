@@ -25,12 +25,20 @@ class Outcome(StrEnum):
     DENY = "deny"
 
 
+# Named once, for a class's own names are looked up slowly, and these are made many times in each decision.
+_ABSTAIN, _APPROVE, _REVIEW, _DENY = Outcome
+_new = tuple.__new__
+
+
 class Mode(StrEnum):
     """Does a rule count (`on`), is what it says only kept beside the verdict (`shadow`), or is it not asked (`off`)?"""
 
     ON = "on"
     SHADOW = "shadow"
     OFF = "off"
+
+
+_ON = Mode.ON
 
 
 class Ruling(NamedTuple):
@@ -50,7 +58,7 @@ class Ruling(NamedTuple):
 
 def approve(reason: str) -> Ruling:
     """Nothing here needs a person."""
-    return Ruling(Outcome.APPROVE, _plain(reason))
+    return _new(Ruling, (_APPROVE, _plain(reason), None, None, None, 0))
 
 
 def review(
@@ -63,7 +71,7 @@ def review(
 ) -> Ruling:
     """A person must decide; `issue` becomes one of the handoff's issues."""
     if priority is None and tier is None and approvals == 0:
-        return Ruling(Outcome.REVIEW, _plain(reason), issue if type(issue) is Reason else Reason(issue))
+        return _new(Ruling, (_REVIEW, _plain(reason), Reason(issue), None, None, 0))
     return Ruling(Outcome.REVIEW, _plain(reason), Reason(issue), *_least(priority, tier, approvals))
 
 
@@ -75,17 +83,18 @@ def deny(reason: str) -> Ruling:
 def abstain(reason: str, priority: Priority | None = None, *, tier: Tier | None = None, approvals: int = 0) -> Ruling:
     """This rule has nothing to say about the outcome; it may still speak about who decides, and how soon."""
     if priority is None and tier is None and approvals == 0:
-        return Ruling(Outcome.ABSTAIN, _plain(reason))
+        return _new(Ruling, (_ABSTAIN, _plain(reason), None, None, None, 0))
     return Ruling(Outcome.ABSTAIN, _plain(reason), None, *_least(priority, tier, approvals))
 
 
 def _plain(reason: str) -> str:
     """One line that every database can store, and of a length that people read."""
+    if type(reason) is str and len(reason) <= LONGEST_REASON and reason.isprintable():
+        return reason
     if type(reason) is not str:
         msg = f"the reason of a ruling is a sentence, not {type(reason).__name__}"
         raise TypeError(msg)
-    if not reason.isprintable():
-        reason = "".join(each if each.isprintable() else " " for each in reason)
+    reason = "".join(each if each.isprintable() else " " for each in reason[: 2 * LONGEST_REASON])
     return reason if len(reason) <= LONGEST_REASON else reason[: LONGEST_REASON - 1] + "…"
 
 
@@ -100,7 +109,7 @@ _NOTHING_MORE = (None, None, 0)
 
 
 class Spoken(NamedTuple):
-    """One rule's part in a decision: what it ruled, and the facts it read, in the order it read them.
+    """One rule's part in a decision: what it ruled, and the facts it read, each time it read them.
 
     `failed` names what kept it from ruling, so that it asked for a person.
     """
@@ -130,6 +139,7 @@ class Rule:
     judge: Callable[[Facts], Ruling]
     mode: Mode = Mode.ON
     line: int = 0
+    counts: bool = True  # may it take steps that are counted?
 
     def rule_on(self, facts: Facts) -> Ruling:
         """This rule's ruling; a rule that fails asks for a person, it never stops a decision."""
@@ -137,21 +147,21 @@ class Rule:
 
     def speak(self, facts: Facts, read: list[str]) -> Spoken:
         """Its part in a decision on facts that note in `read` what is read of them."""
-        steps.begin()
+        if self.counts:
+            steps.begin()
+        failed = None
         try:
             ruling = self.judge(facts)
-            failed = None if type(ruling) is Ruling else f"giving {type(ruling).__name__} and no ruling"
+            if type(ruling) is not Ruling:
+                failed = f"giving {type(ruling).__name__} and no ruling"
         except (Exception, steps.Overrun) as error:
             # Its message may change with a library's version, and the same facts must give the same bytes.
-            ruling, failed = _NONE, type(error).__name__
+            failed = type(error).__name__
         if failed is not None:
             ruling = review(f"the rule failed with {failed}")
-        spoken = Spoken(self.name, self.mode, ruling, tuple(dict.fromkeys(read)), failed)
+        seen = tuple(read)
         read.clear()
-        return spoken
-
-
-_NONE = abstain("")
+        return _new(Spoken, (self.name, self.mode, ruling, seen, failed))
 
 
 def rule(*kinds: str, mode: str = "on") -> Callable[[Callable[[Facts], Ruling]], Rule]:
@@ -220,7 +230,10 @@ class Verdict(NamedTuple):
             "tier": self.tier and self.tier.value,
             "approvals": self.approvals,
             "divergences": [{"rule": each.rule, "outcome": each.outcome.value} for each in self.divergences],
-            "trace": [_told(s) | {"mode": s.mode.value, "read": list(s.read), "failed": s.failed} for s in self.trace],
+            "trace": [
+                _told(s) | {"mode": s.mode.value, "read": list(dict.fromkeys(s.read)), "failed": s.failed}
+                for s in self.trace
+            ],
         }
 
     @classmethod
@@ -302,24 +315,24 @@ class _Sum:
     __slots__ = ("approvals", "issues", "priority", "shadows", "strictest", "tier")
 
     def __init__(self, trace: Iterable[Spoken]) -> None:
-        self.strictest = Outcome.ABSTAIN
+        self.strictest = _ABSTAIN
         self.priority: Priority | None = None
         self.tier: Tier | None = None
         self.approvals = 0
         self.issues: set[Reason] = set()
         self.shadows: list[Spoken] = []
         for spoken in trace:
-            if spoken.mode is not Mode.ON:
+            _, mode, (outcome, _, issue, priority, tier, approvals), _, _ = spoken
+            if mode is not _ON:
                 self.shadows.append(spoken)
                 continue
-            outcome, _, issue, priority, tier, approvals = spoken.ruling
-            if outcome is not Outcome.ABSTAIN:
+            if outcome is not _ABSTAIN and outcome is not self.strictest:
                 self.strictest = _stricter(self.strictest, outcome)
             if issue is not None:
                 self.issues.add(issue)
             if priority is not None:
                 self.priority = highest((self.priority, priority))
-            if tier is Tier.SUPERVISOR:
+            if tier is not None and tier is Tier.SUPERVISOR:
                 self.tier = tier
             if approvals > self.approvals:
                 self.approvals = approvals

@@ -238,6 +238,9 @@ def _explodes(pattern: str) -> bool:
         return False  # it fails when the module is loaded, with its own message
 
 
+STEP = "__step__"
+
+
 class _Counting(ast.NodeTransformer):
     """Puts a step into every loop and every function that is called by others."""
 
@@ -265,18 +268,24 @@ class _Counting(ast.NodeTransformer):
 
 
 def _step(at: ast.expr) -> ast.Call:
-    call = ast.Call(ast.Name("__step__", ast.Load()), [], [])
+    call = ast.Call(ast.Name(STEP, ast.Load()), [], [])
     return ast.fix_missing_locations(ast.copy_location(call, at))
 
 
 def _step_before(at: ast.stmt) -> ast.Expr:
-    call = ast.Call(ast.Name("__step__", ast.Load()), [], [])
+    call = ast.Call(ast.Name(STEP, ast.Load()), [], [])
     return ast.fix_missing_locations(ast.copy_location(ast.Expr(call), at))
 
 
 def compiled(file: str, source: str) -> Any:
     """The module's code, with a bound on the steps it takes; it is to run with `given` as its builtins."""
     return compile(_Counting().visit(ast.parse(source, file)), file, "exec", dont_inherit=True)
+
+
+def names(source: str, file: str) -> frozenset[str]:
+    """Every name that the module's code asks for."""
+    tree = _Counting().visit(ast.parse(source, file))
+    return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
 
 
 def given(importing: Any) -> dict[str, Any]:
@@ -286,5 +295,5 @@ def given(importing: Any) -> dict[str, Any]:
         "range": steps.bounded_range,
         "__build_class__": builtins.__build_class__,
         "__import__": importing,
-        "__step__": steps.step,
+        STEP: steps.step,
     }

@@ -56,10 +56,6 @@ def frozen(value: Any) -> Any:
     return tuple(map(frozen, value)) if isinstance(value, list | tuple) else value
 
 
-def _part(fact: Fact, path: str) -> type[_Noting]:
-    return _class(type(fact), f"{path}.")
-
-
 @cache
 def _class(of: type[Fact], at: str) -> type[_Noting]:
     fields = {name: _field(name, at + name, field.annotation) for name, field in of.model_fields.items()}
@@ -90,16 +86,25 @@ def _property(name: str, path: str) -> property:
 
 def _made(path: str, find: Callable[[_Noting], Any], name: str) -> property:
     """Another fact, or JSON, made to note or frozen at its first reading."""
+    makers: dict[type, Callable[[Any, Callable[[str], None]], Any]] = {}  # by the type of what is found
 
     def read(fact: _Noting) -> Any:
-        fact._note(path)
-        known = fact._known
-        if name not in known:
-            value = find(fact)
-            known[name] = _part(value, path)(value, fact._note) if isinstance(value, Fact) else frozen(value)
-        return known[name]
+        note, known = fact._note, fact._known
+        note(path)
+        if name in known:
+            return known[name]
+        value = find(fact)
+        make = makers.get(type(value)) or makers.setdefault(type(value), _maker(type(value), path))
+        known[name] = made = make(value, note)
+        return made
 
     return property(read)
+
+
+def _maker(of: type, path: str) -> Callable[[Any, Callable[[str], None]], Any]:
+    if issubclass(of, Fact):
+        return _class(of, f"{path}.")
+    return lambda value, _: frozen(value)
 
 
 def _method(name: str, path: str) -> property:

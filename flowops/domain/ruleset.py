@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -25,8 +26,11 @@ def load(files: Mapping[str, str]) -> policy.Policy:
     if found := [impurity for name, source in sources.items() for impurity in check(name, source, sources)]:
         raise errors.ImpureRules(reason=str(found[0]), found=tuple(map(str, found)))
     source = canonical(sources)
-    rules = [value for module in _run(sources).values() for value in vars(module).values()]
-    return policy.Policy(version(source), tuple(each for each in rules if isinstance(each, policy.Rule)), source)
+    modules = _run(sources)
+    # Steps that nobody takes need not be counted: looked for in all modules, for one may call another's helpers.
+    counts = any(purity.STEP in purity.names(text, name) for name, text in sources.items())
+    rules = [value for module in modules.values() for value in vars(module).values() if isinstance(value, policy.Rule)]
+    return policy.Policy(version(source), tuple(replace(rule, counts=counts) for rule in rules), source)
 
 
 def check(name: str, source: str, files: Mapping[str, str]) -> list[purity.Impurity]:
