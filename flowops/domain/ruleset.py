@@ -10,7 +10,7 @@ from typing import Any
 import rfc8785
 
 from flowops import errors
-from flowops.domain import policy, purity
+from flowops.domain import policy, purity, steps
 
 FORMAT = 1  # of decisions: what a version of this product would decide differently from the same rules has another
 _PACKAGE = "flowops.domain.policies"
@@ -82,11 +82,12 @@ def _run(sources: Mapping[str, str]) -> dict[str, ModuleType]:
         begun.append(name)
         module = ModuleType(f"{_PACKAGE}.{name}")
         vars(module)["__builtins__"] = purity.given(importing(module))
+        steps.begin()
         try:
             exec(purity.compiled(file, sources[file]), vars(module))  # noqa: S102 - this is what rules are for
         except errors.FlowOpsError:
             raise
-        except Exception as error:
+        except (Exception, steps.Overrun) as error:
             line = _line(error, file)
             reason = f"{file}:{line}: it cannot be loaded: {type(error).__name__}: {error}. Nothing was loaded."
             raise errors.Invalid(reason=reason) from error

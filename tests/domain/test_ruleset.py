@@ -82,6 +82,10 @@ def test_rules_may_be_shared_between_modules() -> None:
     [
         ({"a.py": "from . import b\n", "b.py": "from . import a\n"}, "import each other"),
         ({"a.py": "X = 1\n\nY = 1 / 0\n"}, "a.py:3: it cannot be loaded: ZeroDivisionError: division by zero"),
+        (
+            {"a.py": "X = tuple(n for n in range(99_000) for m in range(99_000))\n"},
+            "a.py:1: it cannot be loaded: Overrun",
+        ),
         ({"a.py": f"{HEAD}@rule(mode='maybe')\ndef r(facts: Facts) -> Ruling: ...\n"}, "a.py:2: it cannot be loaded"),
     ],
 )
