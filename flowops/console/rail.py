@@ -28,6 +28,7 @@ PLACES = {
     "dashboard": Place("Dashboard", "/console/dash", Permission.METRICS_READ),
     "effect": Place("Effects", "/console/effects", Permission.EFFECTS_PAUSE),
     "dead": Place("Dead letters", "/console/dead", Permission.JOBS_MANAGE),
+    "policy": Place("Policies", "/console/policies", Permission.CASES_READ),
     "mail": Place("Sandbox mail", "/console/mail", Permission.JOBS_MANAGE),
     "people": Place("People", "/console/admin/people", Permission.PEOPLE_MANAGE),
     "tokens": Place("Tokens", "/console/admin/tokens", Permission.PEOPLE_MANAGE),
