@@ -33,6 +33,8 @@ PLACES = {
     "people": Place("People", "/console/admin/people", Permission.PEOPLE_MANAGE),
     "tokens": Place("Tokens", "/console/admin/tokens", Permission.PEOPLE_MANAGE),
 }
+# The letters that lead there after a G.
+KEYS = {"needs-a-person": "Q", "mine": "M", "sla-at-risk": "S", "dashboard": "D", "dead": "L", "policy": "P"}
 
 
 def read(view: "View", visit: Visit, settings: "Settings", current: str | None) -> dict[str, Any]:
@@ -46,6 +48,7 @@ def read(view: "View", visit: Visit, settings: "Settings", current: str | None) 
         "now": view.now,
         "views": queue.VIEWS,
         "places": may,
+        "keys": KEYS,
         "counts": handoffs.counts(view) | waiting | letters,
         "current": current,
         "switch": switch.read(view),

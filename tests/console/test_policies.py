@@ -74,7 +74,7 @@ def test_rules_are_listed_with_what_they_do_their_mode_and_what_they_showed(
         assert "It has not decided anything yet." in page
         world.receive(ours, bot)
         page = vera.get("/policies").text
-    assert re.search(r'href="/console/policies" aria-current="page">', page)
+    assert re.search(r'href="/console/policies" data-key="p" title="G, then P" aria-current="page">', page)
     assert "Denies every &lt;refund&gt;." in page
     rows = dict(re.findall(r'<tr id="([\w.]+)">(.*?)</tr>', page, re.DOTALL))
     assert set(rows) == {rule.name for rule in ours.policy.rules}
@@ -304,3 +304,26 @@ def test_a_ruling_leads_to_its_decision_and_that_to_the_rule(app: App, bot: Acto
     expect(version.get_by_text(app.policy.version, exact=True)).to_be_in_viewport()
     page.get_by_role("link", name="Replay on the last 200 decisions").click()
     expect(page.get_by_role("heading", name="0 of the last")).to_be_visible()
+
+
+@once
+def test_g_then_p_leads_to_the_policies_unless_somebody_writes_or_turned_it_off(app: App, open_page: Open) -> None:
+    page = open_page(cases.person(app, "Ada Byron"))
+    search, policies = page.get_by_label("Search cases"), page.get_by_role("heading", name="Policies", exact=True)
+    search.focus()
+    page.keyboard.type("gp")
+    expect(search).to_have_value("gp")
+    search.blur()
+    page.keyboard.type("gp")
+    expect(policies).to_be_visible()
+    page.goto("/console/me")
+    page.get_by_label("Keys lead to pages").uncheck()
+    page.reload()
+    expect(page.get_by_label("Keys lead to pages")).not_to_be_checked()
+    page.get_by_label("Keys lead to pages").blur()
+    page.keyboard.type("gp")
+    page.get_by_label("Keys lead to pages").check()
+    expect(page.get_by_role("heading", name="Keyboard")).to_be_visible()
+    page.get_by_label("Keys lead to pages").blur()
+    page.keyboard.type("gp")
+    expect(policies).to_be_visible()
