@@ -13,7 +13,7 @@ from flowops.domain import effects as effect_kinds
 from flowops.domain.access import Actor, Permission
 from flowops.domain.effects import Status as Effect
 from flowops.domain.handoffs import Status, Tier
-from flowops.queries import drafts, effects, handoffs, operators, sla
+from flowops.queries import decisions, drafts, effects, handoffs, operators, sla
 
 if TYPE_CHECKING:
     from flowops.queries.audit import Entry
@@ -50,6 +50,7 @@ class Pane:
 
     case: handoffs.Case
     parts: dict[str, Any]
+    decision_id: str  # of the verdict on the request
     written: dict[str, Written]
     draft: "tables.Draft | None"
     proposals: Sequence[effects.Proposal]
@@ -192,6 +193,7 @@ def read(view: "View", ref: str, looks: Looks) -> Pane:
     return Pane(
         case=case,
         parts=handoffs.parts(view, handoff.id),
+        decision_id=decisions.of_case(view, handoff),
         written=written.read(view, handoff),
         draft=drafts.get(view, ref),
         proposals=proposals,

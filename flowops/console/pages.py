@@ -22,6 +22,7 @@ from flowops.console import (
     me,
     own,
     people,
+    policies,
     render,
     sign_in,
     switch,
@@ -57,7 +58,7 @@ def console(app: application.App) -> FastAPI:
     made.include_router(browse.router)
     made.include_router(dashboard.router)
     of_cases = (many, own, write, ask, decide, versions)
-    for module in (*of_cases, approvals, switch, dead, mailbox, people, access_tokens, me):
+    for module in (*of_cases, approvals, policies, switch, dead, mailbox, people, access_tokens, me):
         made.include_router(module.router)
     made.add_api_route("/static/{digest}/{name:path}", _asset, dependencies=[PUBLIC])
     pages.install(made)

@@ -28,10 +28,13 @@ PLACES = {
     "dashboard": Place("Dashboard", "/console/dash", Permission.METRICS_READ),
     "effect": Place("Effects", "/console/effects", Permission.EFFECTS_PAUSE),
     "dead": Place("Dead letters", "/console/dead", Permission.JOBS_MANAGE),
+    "policy": Place("Policies", "/console/policies", Permission.CASES_READ),
     "mail": Place("Sandbox mail", "/console/mail", Permission.JOBS_MANAGE),
     "people": Place("People", "/console/admin/people", Permission.PEOPLE_MANAGE),
     "tokens": Place("Tokens", "/console/admin/tokens", Permission.PEOPLE_MANAGE),
 }
+# The letters that lead there after a G.
+KEYS = {"needs-a-person": "Q", "mine": "M", "sla-at-risk": "S", "dashboard": "D", "dead": "L", "policy": "P"}
 
 
 def read(view: "View", visit: Visit, settings: "Settings", current: str | None) -> dict[str, Any]:
@@ -45,6 +48,7 @@ def read(view: "View", visit: Visit, settings: "Settings", current: str | None) 
         "now": view.now,
         "views": queue.VIEWS,
         "places": may,
+        "keys": KEYS,
         "counts": handoffs.counts(view) | waiting | letters,
         "current": current,
         "switch": switch.read(view),

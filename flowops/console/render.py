@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 from fastapi.responses import HTMLResponse
 
-from flowops.console import activity, answer, wording, written
+from flowops.console import activity, answer, evidence, wording, written
 from flowops.domain import times
 from flowops.domain.money import Money
 
@@ -50,6 +50,7 @@ _ENVIRONMENT.globals |= {
     "clock": wording.clock,
     "describe": activity.describe,
     "label": answer.label,
+    "tally": evidence.tally,
 }
 _ENVIRONMENT.filters |= {
     "ago": wording.ago,

@@ -1,7 +1,7 @@
 """Answers about decisions: which were taken, from what, by which rules, and what rules showed."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +9,7 @@ from sqlalchemy import Select, func, or_, select
 
 from flowops import errors
 from flowops.domain.access import ActorKind
+from flowops.queries import handoffs
 from flowops.queries.paging import Page
 from flowops.storage import tables
 from flowops.storage.unit import View
@@ -22,6 +23,22 @@ class RuleRecord:
 
     diverged: int = 0
     failed: int = 0
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a decision is about (request, case or effect), and the case it belongs to, if the viewer may see one."""
+
+    kind: str
+    handoff: tables.Handoff | None
+
+
+@dataclass(frozen=True)
+class Version:
+    """A set of rules that has decided something, and when it did so first."""
+
+    version: str
+    since: datetime
 
 
 def search(
@@ -65,15 +82,45 @@ def get(view: View, decision_id: str) -> tables.Decision:
     return found
 
 
+def of_case(view: View, handoff: tables.Handoff) -> str:
+    """The id of the decision about the request that a case came from."""
+    return view.session.scalars(select(tables.Request.decision_id).where(tables.Request.id == handoff.request_id)).one()
+
+
 def findings(view: View) -> dict[str, RuleRecord]:
-    """What decisions showed about each rule that showed anything."""
+    """What the decisions the viewer may see showed about each rule that showed anything."""
     row = tables.RuleFinding
+    seen = _visible(view).with_only_columns(tables.Decision.id)
     counts: dict[str, dict[str, int]] = {}
     for rule, finding, count in view.session.execute(
-        select(row.rule, row.finding, func.count()).group_by(row.rule, row.finding)
+        select(row.rule, row.finding, func.count()).where(row.decision_id.in_(seen)).group_by(row.rule, row.finding)
     ):
         counts.setdefault(rule, {})[finding] = count
     return {rule: RuleRecord(**found) for rule, found in counts.items()}
+
+
+def subjects(view: View, rows: Iterable[tables.Decision]) -> dict[str, Subject]:
+    """What these decisions are about, by the id of it."""
+    ids = {row.subject_id for row in rows}
+    request, effect, case = tables.Request, tables.Effect, tables.Handoff
+    found: dict[str, Subject] = {}
+    for kind, query in (
+        ("request", select(request.id, case).join(case, case.id == request.handoff_id).where(request.id.in_(ids))),
+        ("effect", select(effect.id, case).join(case, case.id == effect.handoff_id).where(effect.id.in_(ids))),
+        ("case", select(case.id, case).where(case.id.in_(ids))),
+    ):
+        for subject_id, handoff in view.session.execute(query.where(handoffs.visible(view))):
+            found[subject_id] = Subject(kind, handoff)
+    kinds = {request.prefix: "request", effect.prefix: "effect", case.prefix: "case"}
+    others = {each: Subject(kinds[each.partition("_")[0]], None) for each in ids - found.keys()}
+    return found | others
+
+
+def versions(view: View) -> Sequence[Version]:
+    """The sets of rules that have decided something, the one that did so first most recently before the others."""
+    row = tables.PolicyVersion
+    query = select(row.version, row.created_at).order_by(row.created_at.desc(), row.version)
+    return [Version(version, since) for version, since in view.session.execute(query)]
 
 
 def sources(view: View) -> dict[str, str]:

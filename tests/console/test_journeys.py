@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from flowops.app import App
 from flowops.domain.access import SYSTEM, Role
-from flowops.queries import artifacts, handoffs
+from flowops.queries import artifacts, decisions, handoffs
 from flowops.storage import tables
 from tests import cases, delivery, make, world
 from tests.console.browser import SMALL, Open, once
@@ -226,8 +226,12 @@ def test_the_pages_around_the_cases_fit_a_narrow_window_and_a_fingertip(app: App
         (shown,) = artifacts.versions(view, case).items
     versions = f"case/{case.label}/artifacts"
     of_case = (versions, f"{versions}/{shown.artifact.id}", f"{versions}/{shown.artifact.id}/context")
+    with app.view(SYSTEM) as view:
+        decision = decisions.of_case(view, case)
+    of_policy = ("policies", "policies/replay", "decisions", f"decisions/{decision}")
     for who, paths in (
         (sam, ("approvals", *of_case)),
+        (sam, of_policy),
         (sam, ("dead", f"dead/{job_id}", f"dead/retry?error={long}", "mail", "mail/key", "me", "admin/people")),
         (ana, ("admin/people", f"admin/people/{sam.id}", "admin/tokens")),
     ):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Rule(Answer):
-    """One rule; `diverged` and `failed` count the decisions that showed it."""
+    """One rule; `diverged` and `failed` count the decisions that showed it to whoever asks."""
 
     name: str
     doc: str
