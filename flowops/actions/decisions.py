@@ -92,8 +92,13 @@ def tallies(unit: Unit, customer_id: str) -> tuple[Tally, ...]:
                 tally[1] += amount or 0
     return tuple(
         Tally(kind=kind, currency=currency, days=days, count=count, amount=amount)
-        for (kind, currency, days), (count, amount) in sorted(sums.items(), key=str)
+        for (kind, currency, days), (count, amount) in sorted(sums.items(), key=_in_order)
     )
+
+
+def _in_order(sums: tuple[tuple[str, str | None, int], list[int]]) -> tuple[str, str, int]:
+    (kind, currency, days), _ = sums
+    return kind, currency or "", days
 
 
 def approvals(facts: Facts, verdict: Verdict) -> effects.Approvals:

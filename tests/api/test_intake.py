@@ -95,13 +95,13 @@ def test_what_opening_a_case_answers_is_what_is_read_of_it_then(api: Api, bot: s
 
 
 def test_a_request_shows_the_effect_it_came_with_and_no_later_one(api: Api, app: App, bot: str) -> None:
-    ada = make.token(app, name="Ada")
+    grace = make.token(app, name="Grace")
     question = {name: value for name, value in REQUEST.items() if name != "effect"}
     for sent in (REQUEST | {"escalate": True}, question | {"escalate": True, "externalId": "msg-9"}):
         made = api.post("/requests", bot, json=sent).json()
         case = f"/handoffs/{made['handoff']['id']}"
-        api.post(f"{case}/claim", ada)
-        assert api.post(f"{case}/replies", ada, json={"body": "We are looking into it."}).status_code == 201
+        api.post(f"{case}/claim", grace)
+        assert api.post(f"{case}/replies", grace, json={"body": "We are looking into it."}).status_code == 201
         assert api.get(f"/requests/{made['id']}", bot).json()["effect"] == made["effect"]
     assert made["effect"] is None
 
