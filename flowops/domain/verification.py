@@ -81,20 +81,13 @@ def effect_well_formed(facts: Facts) -> Iterator[Check]:
 def invoice_exists(facts: Facts) -> Iterator[Check]:
     """Billing knows the invoice, and answered about this one."""
     if refund := _refund(facts):
-        invoice = facts.records.invoice
-        actual = f"invoice {invoice.id}" if invoice else _absent(facts, "invoice")
-        expected = f"invoice {refund.invoice_id}"
-        yield _check("invoice_exists", _is(invoice, refund.invoice_id), expected, actual, "billing")
+        yield _exists(facts, "invoice", facts.records.invoice, refund.invoice_id)
 
 
 def invoice_belongs_to_customer(facts: Facts) -> Iterator[Check]:
     """The invoice is this customer's own."""
     if _refund(facts):
-        customer = facts.asked.customer_id
-        owner = invoice.customer_id if (invoice := facts.records.invoice) else _absent(facts, "invoice")
-        yield _check(
-            "invoice_belongs_to_customer", invoice is not None and owner == customer, customer, owner, "billing"
-        )
+        yield _belongs(facts, "invoice", facts.records.invoice)
 
 
 def invoice_state_allows_effect(facts: Facts) -> Iterator[Check]:
@@ -140,19 +133,13 @@ def account_can_be_suspended(facts: Facts) -> Iterator[Check]:
 def payout_exists(facts: Facts) -> Iterator[Check]:
     """Billing knows the payout, and answered about this one."""
     if release := _release(facts):
-        payout = facts.records.payout
-        actual = f"payout {payout.id}" if payout else _absent(facts, "payout")
-        expected = f"payout {release.payout_id}"
-        yield _check("payout_exists", _is(payout, release.payout_id), expected, actual, "billing")
+        yield _exists(facts, "payout", facts.records.payout, release.payout_id)
 
 
 def payout_belongs_to_customer(facts: Facts) -> Iterator[Check]:
     """The payout is this customer's own."""
     if _release(facts):
-        customer = facts.asked.customer_id
-        owner = payout.customer_id if (payout := facts.records.payout) else _absent(facts, "payout")
-        passed = facts.records.payout is not None and owner == customer
-        yield _check("payout_belongs_to_customer", passed, customer, owner, "billing")
+        yield _belongs(facts, "payout", facts.records.payout)
 
 
 def payout_is_held(facts: Facts) -> Iterator[Check]:
@@ -269,6 +256,17 @@ def _release(facts: Facts) -> effects.PayoutRelease | None:
     """Which payout the request wants released; None as above."""
     params = effects.read(facts.asked.kind, facts.asked.params)
     return params if isinstance(params, effects.PayoutRelease) else None
+
+
+def _exists(facts: Facts, name: Record, record: Invoice | Payout | None, id: str) -> Check:
+    actual = f"{name} {record.id}" if record else _absent(facts, name)
+    return _check(f"{name}_exists", _is(record, id), f"{name} {id}", actual, "billing")
+
+
+def _belongs(facts: Facts, name: Record, record: Invoice | Payout | None) -> Check:
+    customer = facts.asked.customer_id
+    owner = record.customer_id if record else _absent(facts, name)
+    return _check(f"{name}_belongs_to_customer", record is not None and owner == customer, customer, owner, "billing")
 
 
 def _is(record: Account | Invoice | Payout | None, id: str) -> bool:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from flowops.domain import effects, policy
 from flowops.domain.facts import Facts, Plan
 from flowops.domain.money import Money
+from flowops.domain.policies import automatic
 from flowops.domain.policy import Ruling
 
 OLDEST = timedelta(days=30)
@@ -75,15 +76,7 @@ def enterprise_plan(facts: Facts) -> Ruling:
 @policy.rule("refund")
 def amount_limit(facts: Facts) -> Ruling:
     """A person decides about money above the automatic limit, or in a currency that has no limits."""
-    money = facts.money
-    if money is None:
-        return policy.abstain("no amount is known")
-    if facts.limits is None:
-        return policy.review(f"{money}: there are no limits for refunds in {money.currency}")
-    if money.amount > facts.limits.automatic:
-        limit = Money(amount=facts.limits.automatic, currency=money.currency)
-        return policy.review(f"{money} is above the automatic limit of {limit}")
-    return policy.abstain("within the automatic limit")
+    return automatic.limit(facts, "refunds")
 
 
 @policy.rule("refund")
