@@ -85,24 +85,40 @@ _COLUMNS = ("refundable", "days", "plan", "status", "amount")
 
 
 def _zen() -> list[Contestant]:
+    """Its fastest way (content kept by the engine), alone and in a batch, that with its trace, and a decision's own."""
     import zen
 
-    content = json.dumps(_decision_table())
+    content = zen.ZenDecisionContent(json.dumps(_decision_table()))
     engine = zen.ZenEngine({"loader": lambda key: content})
     decision = engine.create_decision(content)
+    traced: Any = {"trace": True}
     name = f"zen-engine {version('zen-engine')}"
 
-    def flat(given: Input) -> dict[str, Any]:
-        return given.flat
+    def asked(given: Input) -> dict[str, Any]:
+        return {"key": "refund", "context": given.flat}
 
     def single(inputs: Sequence[Any]) -> list[str]:
-        return [decision.evaluate(each)["result"]["outcome"] for each in inputs]
+        return [engine.evaluate("refund", each)["result"]["outcome"] for each in inputs]
+
+    def with_trace(inputs: Sequence[Any]) -> list[str]:
+        return [engine.evaluate("refund", each, traced)["result"]["outcome"] for each in inputs]
 
     def batch(inputs: Sequence[Any]) -> list[str]:
-        asked = [{"key": "refund", "context": each} for each in inputs]
-        return [answer["data"]["result"]["outcome"] for answer in engine.evaluate_batch(asked)]
+        return [answer["data"]["result"]["outcome"] for answer in engine.evaluate_batch(list(inputs))]
 
-    return [(name, flat, single), (f"{name}, batch", flat, batch)]
+    def own(inputs: Sequence[Any]) -> list[str]:
+        return [decision.evaluate(each)["result"]["outcome"] for each in inputs]
+
+    return [
+        (f"{name}, no trace", _flat, single),
+        (f"{name}, with its trace", _flat, with_trace),
+        (f"{name}, batch, no trace", asked, batch),
+        (f"{name}, create_decision, no trace", _flat, own),
+    ]
+
+
+def _flat(given: Input) -> dict[str, Any]:
+    return given.flat
 
 
 def _decision_table() -> dict[str, Any]:

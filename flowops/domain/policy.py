@@ -39,6 +39,7 @@ class Mode(StrEnum):
 
 
 _ON = Mode.ON
+_MEDIUM = Priority.MEDIUM
 
 
 class Ruling(NamedTuple):
@@ -71,7 +72,8 @@ def review(
 ) -> Ruling:
     """A person must decide; `issue` becomes one of the handoff's issues."""
     if priority is None and tier is None and approvals == 0:
-        return _new(Ruling, (_REVIEW, _plain(reason), Reason(issue), None, None, 0))
+        issue = issue if type(issue) is Reason else Reason(issue)
+        return _new(Ruling, (_REVIEW, _plain(reason), issue, None, None, 0))
     return Ruling(Outcome.REVIEW, _plain(reason), Reason(issue), *_least(priority, tier, approvals))
 
 
@@ -272,16 +274,11 @@ class Policy:
         if total.outcome is Outcome.APPROVE and (why := doubt(facts)):
             trace.append(Spoken("default.known_and_verified", Mode.ON, review(why, Reason.VERIFICATION_FAILED), ()))
             total = _Sum(trace)
-        return Verdict(
-            total.outcome,
-            tuple(trace),
-            self.version,
-            total.priority or Priority.MEDIUM,
-            tuple(reason for reason in Reason if reason in total.issues) if total.issues else (),
-            total.tier,
-            total.approvals,
-            tuple(total.divergences()),
-        )
+        issues = tuple(sorted(total.issues, key=_RANK.__getitem__)) if total.issues else ()
+        divergences = tuple(total.divergences()) if total.shadows else ()
+        priority, least = total.priority or _MEDIUM, total.tier
+        told = (total.outcome, tuple(trace), self.version, priority, issues, least, total.approvals, divergences)
+        return _new(Verdict, told)
 
     def describe(self) -> list[dict[str, Any]]:
         """The rules for people to read."""
@@ -306,41 +303,39 @@ def highest(priorities: Iterable[Priority | None]) -> Priority:
     return max((p for p in priorities if p), key=lambda p: p.rank, default=Priority.MEDIUM)
 
 
+_RANK = {reason: rank for rank, reason in enumerate(Reason)}
 _SEVERITY = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
 
 class _Sum:
-    """What the rules that count add up to, in one pass: it is done for every decision."""
+    """What the rules that count add up to, in one pass over locals: it is done for every decision."""
 
-    __slots__ = ("approvals", "issues", "priority", "shadows", "strictest", "tier")
+    __slots__ = ("approvals", "issues", "outcome", "priority", "shadows", "strictest", "tier")
 
     def __init__(self, trace: Iterable[Spoken]) -> None:
-        self.strictest = _ABSTAIN
-        self.priority: Priority | None = None
-        self.tier: Tier | None = None
-        self.approvals = 0
-        self.issues: set[Reason] = set()
-        self.shadows: list[Spoken] = []
+        strictest, most = _ABSTAIN, 0
+        urgent: Priority | None = None
+        least: Tier | None = None
+        issues: set[Reason] = set()
+        shadows: list[Spoken] = []
         for spoken in trace:
             _, mode, (outcome, _, issue, priority, tier, approvals), _, _ = spoken
             if mode is not _ON:
-                self.shadows.append(spoken)
+                shadows.append(spoken)
                 continue
-            if outcome is not _ABSTAIN and outcome is not self.strictest:
-                self.strictest = _stricter(self.strictest, outcome)
+            if outcome is not _ABSTAIN and outcome is not strictest and strictest is not _DENY:
+                strictest = _stricter(strictest, outcome)
             if issue is not None:
-                self.issues.add(issue)
+                issues.add(issue)
             if priority is not None:
-                self.priority = highest((self.priority, priority))
+                urgent = highest((urgent, priority))
             if tier is not None and tier is Tier.SUPERVISOR:
-                self.tier = tier
-            if approvals > self.approvals:
-                self.approvals = approvals
-
-    @property
-    def outcome(self) -> Outcome:
-        """What nobody approves goes to a person."""
-        return Outcome.REVIEW if self.strictest is Outcome.ABSTAIN else self.strictest
+                least = tier
+            if approvals > most:
+                most = approvals
+        self.strictest, self.priority, self.tier, self.approvals = strictest, urgent, least, most
+        self.outcome = _REVIEW if strictest is _ABSTAIN else strictest  # what nobody approves goes to a person
+        self.issues, self.shadows = issues, shadows
 
     def divergences(self) -> Iterator[Divergence]:
         """The rules in shadow that would have made it another outcome, each alone."""

@@ -5,12 +5,13 @@ to look into: a class is made for each kind of fact, with a property for each of
 """
 
 from collections.abc import Callable
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any, NoReturn, cast, get_args
 
 from flowops.domain.facts import Fact, Facts
 
 _MADE = (property, cached_property)
+_bare = object.__new__
 
 
 class Frozen(dict[str, Any]):
@@ -28,10 +29,10 @@ class _Noting:
     """One fact; `note` is told the path of each field that is read, like "account.plan"."""
 
     __slots__ = ("_known", "_note", "_of", "_values")
-
-    def __init__(self, of: Fact, note: Callable[[str], None]) -> None:
-        self._of, self._values, self._note = of, of.__dict__, note
-        self._known: dict[str, Any] = {}  # what was made of a field at its first reading
+    _known: dict[str, Any]  # what was made of a field at its first reading
+    _note: Callable[[str], None]
+    _of: Fact
+    _values: dict[str, Any]
 
 
 def noting(facts: Facts, note: Callable[[str], None]) -> Facts:
@@ -46,7 +47,7 @@ def noting(facts: Facts, note: Callable[[str], None]) -> Facts:
     >>> facts.asked.kind, facts.account, read
     ('refund', None, ['asked', 'asked.kind', 'account'])
     """
-    return cast(Facts, _class(type(facts), "")(facts, note))
+    return cast(Facts, _of_facts(facts, note))
 
 
 def frozen(value: Any) -> Any:
@@ -56,7 +57,6 @@ def frozen(value: Any) -> Any:
     return tuple(map(frozen, value)) if isinstance(value, list | tuple) else value
 
 
-@cache
 def _class(of: type[Fact], at: str) -> type[_Noting]:
     fields = {name: _field(name, at + name, field.annotation) for name, field in of.model_fields.items()}
     told = {
@@ -94,17 +94,25 @@ def _made(path: str, find: Callable[[_Noting], Any], name: str) -> property:
         if name in known:
             return known[name]
         value = find(fact)
-        make = makers.get(type(value)) or makers.setdefault(type(value), _maker(type(value), path))
+        make = makers.get(type(value)) or makers.setdefault(type(value), _maker(type(value), f"{path}."))
         known[name] = made = make(value, note)
         return made
 
     return property(read)
 
 
-def _maker(of: type, path: str) -> Callable[[Any, Callable[[str], None]], Any]:
-    if issubclass(of, Fact):
-        return _class(of, f"{path}.")
-    return lambda value, _: frozen(value)
+def _maker(of: type[Any], path: str) -> Callable[[Any, Callable[[str], None]], Any]:
+    """What makes a noting fact of one found at this path ("" or "account."), or freezes what is no fact."""
+    if not issubclass(of, Fact):
+        return lambda value, _: frozen(value)
+    noting = _class(of, path)
+
+    def make(fact: Fact, note: Callable[[str], None]) -> _Noting:
+        made = _bare(noting)  # an __init__ would take twice as long, and five are made in an ordinary decision
+        made._of, made._values, made._note, made._known = fact, fact.__dict__, note, {}
+        return made
+
+    return make
 
 
 def _method(name: str, path: str) -> property:
@@ -124,3 +132,6 @@ def _holds(annotation: Any, kind: type) -> bool:
     if isinstance(of, type):
         return issubclass(of, kind)
     return any(_holds(each, kind) for each in get_args(annotation))
+
+
+_of_facts = _maker(Facts, "")
