@@ -38,7 +38,7 @@ LANES = 2
 WORKERS = 3
 TOWERS = 4
 KINDS = ("", "", "quiet", "quiet", "shaky", "shaky", "staged", "wrong", "wrong", "deadly")
-PATIENCE = 5000  # turns until all must be done, once nothing goes wrong any more
+PATIENCE = 2000  # turns in which a job must get on, once nothing goes wrong any more
 GRAIN = 0.25  # of the chance that something happens at a turn
 
 
@@ -254,13 +254,16 @@ class City:
             self._happen()
             self._turn()
         self._is_calm = True
-        for _ in range(PATIENCE):
-            if self.judge.is_done:
-                break
-            self.now += timedelta(seconds=self.dice.choice((0, 0.1, 2)))
-            if not self.judge.is_due(stamp(self.now)) and not self.dice.randrange(20):
+        moves, waited = self.judge.moves, 0
+        while not self.judge.is_done and waited < PATIENCE:
+            self.now += timedelta(seconds=self.dice.choice((0, 0.1, 0.5)))
+            # With a leap those who live would lose what they hold, again and again.
+            is_idle = not any(worker.held for worker in self.workers) and not self.judge.is_due(stamp(self.now))
+            if is_idle and not self.dice.randrange(20):
                 self.now = max(self.now, datetime.fromisoformat(self.judge.next_at)) + timedelta(seconds=0.1)
             self._turn()
+            waited = waited + 1 if moves == self.judge.moves else 0
+            moves = self.judge.moves
         self.judge.judge_the_end()
 
     def _turn(self) -> None:

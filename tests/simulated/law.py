@@ -78,7 +78,7 @@ class Judge:
         self.claimed: Counter[str] = Counter()  # how often a job was given out, ever
         self.revived: set[int] = set()
         self.overdue: set[tuple[int, int]] = set()  # claims whose lease was over at some moment
-        self.commits = 0
+        self.commits = self.moves = 0  # of these, those that changed more of a job than its lease
         self._read = 0
 
     def close(self) -> None:
@@ -96,6 +96,7 @@ class Judge:
         over = (row for row in before.values() if row.lease_until is not None and row.lease_until < now)
         self.overdue |= {(row.seq, row.claim_token) for row in over}
         self.rows = {row[0]: Row._make(row) for row in self._database.execute(_JOBS)}
+        self.moves += self._without_leases(before) != self._without_leases(self.rows)
         self.finished = {id: (status, receipt) for id, status, receipt in self._database.execute(_FINISHED)}
         news = self._database.execute(_ENTRIES, (self._read,)).fetchall()
         faults = [
@@ -114,7 +115,7 @@ class Judge:
     @property
     def next_at(self) -> str:
         """When the next job may be claimed, or be taken back."""
-        return min(row.lease_until or row.run_at for row in self.rows.values() if row.lives)
+        return min(row.lease_until or row.run_at for row in self.rows.values() if row.lives and row.waits != "key")
 
     def judge_the_end(self) -> None:
         """Judge what is left when nothing happens any more."""
@@ -124,6 +125,9 @@ class Judge:
                 faults.append(f"{row.toll} was done and is dead")
         if faults:
             raise Broken("parked for ever: " + "; ".join(faults))
+
+    def _without_leases(self, rows: dict[int, Row]) -> list[Row]:
+        return [row._replace(lease_until=None) for row in rows.values()]
 
     def _judge_rows(self, before: dict[int, Row], by: Party, now: str) -> Iterator[str]:
         for seq in before.keys() | self.rows.keys():
