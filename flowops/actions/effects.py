@@ -10,7 +10,7 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import joinedload, selectinload
 
 from flowops import errors
-from flowops.actions import approvals, artifacts, caps, conversation, decisions, handoffs, sweeping
+from flowops.actions import approvals, artifacts, caps, conversation, decisions, handoffs, sweeping, switch
 from flowops.domain import effects as kinds
 from flowops.domain import events, jobs, times
 from flowops.domain.access import POLICY, SYSTEM, ActorKind, Permission
@@ -187,7 +187,7 @@ def decline(unit: Unit, effect_id: str, reason: str, settings: Settings, version
 
 
 def cancel(unit: Unit, effect_id: str, settings: Settings, version: int | None = None) -> tables.Effect:
-    """Withdraw a proposal, or call an approved effect back within its undo window.
+    """Withdraw a proposal, or call an approved effect back within its undo window, or as long as effects are paused.
 
     Whoever proposed it, approved it as it is now, or supervises may (NotPermitted). A case that was resolved on the
     strength of it needs a person again. Raises TooLate once the window is over or the effect has come to an end.
@@ -195,7 +195,7 @@ def cancel(unit: Unit, effect_id: str, settings: Settings, version: int | None =
     effect, handoff = _lock_to_decide(unit, effect_id, version, settings)
     if effect.proposed_by != unit.actor.id and approvals.find(unit, effect) is None:
         unit.actor.require(Permission.HANDOFFS_SUPERVISE)
-    if effect.status not in kinds.OPEN and not is_in_undo_window(unit, effect):
+    if effect.status not in kinds.OPEN and not _can_be_called_back(unit, effect):
         raise errors.TooLate(status=effect.status)
     set_status(unit, effect, Status.CANCELLED)
     effect.execute_after = None
@@ -266,8 +266,13 @@ def need_person(
 
 
 def is_in_undo_window(unit: Unit, effect: tables.Effect) -> bool:
-    """Can this approved effect still be called back? Until then nobody carries it out."""
+    """Was this effect approved so lately that nobody may carry it out yet?"""
     return effect.status is Status.APPROVED and effect.execute_after is not None and unit.now < effect.execute_after
+
+
+def _can_be_called_back(unit: Unit, effect: tables.Effect) -> bool:
+    """Has it certainly not begun, and will it not for some time? Its row is locked, so nobody begins it meanwhile."""
+    return effect.status is Status.APPROVED and (is_in_undo_window(unit, effect) or switch.is_paused(unit))
 
 
 def lock(unit: Unit, effect_id: str, version: int | None = None) -> tuple[tables.Effect, tables.Handoff | None]:

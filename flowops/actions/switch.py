@@ -46,8 +46,13 @@ def refuse_paused(unit: Unit) -> None:
     as long as there is work.
     """
     unit.lock(_LOCK, shared=True)
-    if unit.execute(_IS_PAUSED).scalar_one():  # without its row nobody knows, and that is an error and no yes
+    if is_paused(unit):
         raise errors.EffectsPaused(seconds=SOON)
+
+
+def is_paused(unit: Unit) -> bool:
+    """Are effects paused as far as this unit can see? It may change at any moment, unless nothing may start in it."""
+    return unit.execute(_IS_PAUSED).scalar_one()  # without its row nobody knows, and that is an error and no yes
 
 
 def _lock(unit: Unit) -> tables.EffectSwitch:

@@ -13,7 +13,7 @@ from flowops.domain import effects as effect_kinds
 from flowops.domain.access import Actor, Permission
 from flowops.domain.effects import Status as Effect
 from flowops.domain.handoffs import Status, Tier
-from flowops.queries import decisions, drafts, effects, handoffs, operators, sla
+from flowops.queries import decisions, drafts, effects, handoffs, operators, sla, switch
 
 if TYPE_CHECKING:
     from flowops.queries.audit import Entry
@@ -64,6 +64,7 @@ class Pane:
     looks: Looks
     viewer: Actor
     now: datetime
+    is_paused: bool  # may no effect start?
 
     @property
     def handoff(self) -> "tables.Handoff":
@@ -159,8 +160,8 @@ class Pane:
     def may_cancel(self, proposal: effects.Proposal) -> bool:
         """Can the viewer withdraw the effect while it waits for a decision, or still call it back?"""
         effect, me = proposal.effect, self.viewer.id
-        runs = effect.execute_after is not None and effect.execute_after > self.now
-        is_due = effect.status in effect_kinds.OPEN or (effect.status is effect_kinds.Status.APPROVED and runs)
+        stands = self.is_paused or (effect.execute_after is not None and effect.execute_after > self.now)
+        is_due = effect.status in effect_kinds.OPEN or (effect.status is effect_kinds.Status.APPROVED and stands)
         theirs = effect.proposed_by == me or me in {approval.user_id for approval in proposal.approvals}
         acts = self.viewer.may(Permission.EFFECTS_PROPOSE)
         return is_due and acts and (theirs or self.viewer.may(Permission.HANDOFFS_SUPERVISE))
@@ -207,6 +208,7 @@ def read(view: "View", ref: str, looks: Looks) -> Pane:
         looks=looks,
         viewer=view.viewer,
         now=view.now,
+        is_paused=switch.is_paused(view),
     )
 
 

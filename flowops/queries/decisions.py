@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, Text, func, or_, select, type_coerce
 
 from flowops import errors
 from flowops.domain.access import ActorKind
@@ -135,17 +136,30 @@ def count(view: View, since: datetime | None = None) -> int:
     return view.session.scalar(query.where(row.created_at >= since) if since else query) or 0
 
 
-def each(view: View, since: datetime | None = None) -> Iterator[tables.Decision]:
+class Kept(NamedTuple):
+    """A decision as it lies in the database: its facts and its verdict are the text that was written then."""
+
+    id: str
+    stage: str
+    subject_id: str
+    outcome: str
+    policy_version: str
+    facts: str
+    verdict: str
+
+
+def each(view: View, since: datetime | None = None) -> Iterator[Kept]:
     """Every decision taken since then, or ever, in the order of their ids; a few of them in memory at a time."""
     row, last = tables.Decision, ""
+    texts = (type_coerce(row.facts, Text), type_coerce(row.verdict, Text))
+    asked = select(row.id, row.stage, row.subject_id, row.outcome, row.policy_version, *texts).order_by(row.id)
     while True:
-        query = select(row).where(row.id > last).order_by(row.id).limit(CHUNK)
-        found = view.session.scalars(query.where(row.created_at >= since) if since else query).all()
-        yield from found
+        query = asked.where(row.id > last).limit(CHUNK)
+        found = view.session.execute(query.where(row.created_at >= since) if since else query).all()
+        yield from (Kept(*each) for each in found)
         if len(found) < CHUNK:
             return
         last = found[-1].id
-        view.session.expunge_all()
 
 
 def _visible(view: View) -> Select[tables.Decision]:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from flowops import app as application
 from flowops import errors
-from flowops.actions import effects, handoffs
+from flowops.actions import effects, handoffs, switch
 from flowops.app import App
 from flowops.domain.access import SYSTEM, Actor, Role
 from flowops.domain.effects import Status
@@ -231,6 +231,26 @@ def test_after_the_undo_window_nobody_calls_an_effect_back(
         with pytest.raises(errors.TooLate, match=f"is {status}"):
             world.cancel(app, boss, each)
         assert world.now(app, each).status == status
+
+
+def test_as_long_as_effects_are_paused_one_that_has_not_begun_is_called_back(
+    app: App, bot: Actor, ada: Actor, boss: Actor, clock: Clock
+) -> None:
+    automatic, asked_for = (world.effect_of(app, world.receive(app, bot)) for _ in range(2))
+    effect = world.proposed(app, bot)
+    world.approve(app, ada, effect)
+    clock.forward(seconds=10)
+    assert world.start(app, asked_for.id)
+    with app.unit(SYSTEM) as unit:
+        switch.pause(unit, "refunds go out twice")
+    with pytest.raises(errors.TooLate, match="is executing"):  # nobody knows what became of it
+        world.cancel(app, boss, asked_for)
+    for who, each in ((ada, effect), (boss, automatic)):
+        assert world.cancel(app, who, each).status is Status.CANCELLED
+    with app.unit(SYSTEM) as unit:
+        switch.resume(unit)
+    assert not world.start(app, effect.id)
+    assert not world.start(app, automatic.id)
 
 
 def test_an_effect_that_policy_approved_has_no_undo_window(app: App, bot: Actor, boss: Actor) -> None:

@@ -10,8 +10,10 @@ from flowops import stream
 from flowops.actions import switch as actions
 from flowops.app import App
 from flowops.domain.access import SYSTEM, Actor, ActorKind, Role
+from flowops.domain.effects import Status
 from flowops.queries import feed, switch
 from tests import cases, world
+from tests.conftest import Clock
 from tests.console.browser import SMALL, Open, once
 from tests.console.visitor import Visitor
 
@@ -55,6 +57,20 @@ def test_a_supervisor_pauses_with_a_reason_and_resumes(app: App, sue: Visitor) -
     assert sue.post("/effects/resume").status_code == 303
     assert not is_paused(app)
     assert BANNER not in sue.get("/effects").text
+
+
+def test_what_is_approved_is_called_back_as_long_as_effects_are_paused(app: App, sue: Visitor, clock: Clock) -> None:
+    effect = world.proposed(app, world.service(app))
+    world.approve(app, cases.person(app, "Ada"), effect)
+    clock.forward(seconds=10)
+    case = f"/case/{effect.handoff_id}"
+    assert "Call back" not in sue.get(case).text
+    pause(app)
+    assert "Stands still as long as effects are paused" in (page := sue.get(case).text)
+    assert "Call back</button>" in page
+    assert sue.post(f"{case}/effects/{effect.id}/cancel").status_code == 303
+    assert world.now(app, effect).status is Status.CANCELLED
+    assert "Call back" not in sue.get(case).text
 
 
 @pytest.mark.parametrize("reason", [" ", "x" * 20_001])

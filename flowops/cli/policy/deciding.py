@@ -157,7 +157,7 @@ def take_again(candidate: Policy | None, since: datetime | None) -> Report:
                 report.decisions += 1
                 bar.advance(task)
                 try:
-                    facts = Facts.model_validate(row.facts)
+                    facts = Facts.model_validate_json(row.facts)
                 except ValidationError:
                     _miss(report, "what it was taken from was erased or cannot be read")
                     continue
@@ -167,7 +167,7 @@ def take_again(candidate: Policy | None, since: datetime | None) -> Report:
                 rules = known.get(row.policy_version) or _restored(known, row.policy_version, sources)
                 if isinstance(rules, str):
                     _miss(report, rules)
-                elif _text(rules.decide(facts).dump()) == _text(row.verdict):
+                elif _text(rules.decide(facts).dump()) == row.verdict:
                     report.same += 1
                 else:
                     report.different.append(row.id)
@@ -183,7 +183,7 @@ def _restored(known: dict[str, Policy | str], version: str, sources: Mapping[str
     return known[version]
 
 
-def _compare(report: Report, row: Any, facts: Facts, verdict: Verdict) -> None:
+def _compare(report: Report, row: decisions.Kept, facts: Facts, verdict: Verdict) -> None:
     if verdict.outcome == row.outcome:
         report.same += 1
         return
@@ -209,6 +209,7 @@ def _miss(report: Report, why: str) -> None:
 
 
 def _text(verdict: dict[str, Any]) -> str:
+    """What the database would keep of it."""
     return json.dumps(verdict, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -225,7 +226,7 @@ def _show(report: Report, candidate: Policy | None) -> None:
         out.print(f"{report.same} of {report.decisions} decisions are the same, byte for byte.", style="green")
         for decision in report.different[:SHOWN]:
             out.print(f"{decision} is decided differently; see it with: flowops policy explain {decision}", style="red")
-        if more := len(report.different) - SHOWN > 0:
+        if (more := len(report.different) - SHOWN) > 0:
             out.print(f"and {more} more are.", style="red")
     else:
         table = terminal.table("Was", "Would be", "Decisions")
