@@ -27,7 +27,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Again:
-    """A decision as it was taken, and as the rules of today take it from the same facts."""
+    """A decision as it was taken, or as some rules take it now, and as other rules take it from the same facts."""
 
     row: "tables.Decision"
     then: Verdict
@@ -58,12 +58,13 @@ def facts(row: "tables.Decision") -> Facts | None:
         return None
 
 
-def decide(row: "tables.Decision", known: Facts, policy: Policy) -> Again:
-    """One decision again, from the facts it was taken from."""
-    then, now = Verdict.load(row.verdict), policy.decide(known)
+def decide(row: "tables.Decision", known: Facts, policy: Policy, instead: Policy | None = None) -> Again:
+    """One decision again, from its facts; beside it as it was taken, or as others decide `instead`."""
+    then, now = instead.decide(known) if instead else Verdict.load(row.verdict), policy.decide(known)
     before = {spoken.rule: spoken for spoken in then.trace}
     # Decisions of before there was a trace kept only the rulings that mattered.
-    after = {spoken.rule: spoken for spoken in (now.trace if "trace" in row.verdict else now.rulings)}
+    is_whole = instead is not None or "trace" in row.verdict
+    after = {spoken.rule: spoken for spoken in (now.trace if is_whole else now.rulings)}
     changes = (Change(rule, before.get(rule), after.get(rule)) for rule in before | after)
     return Again(row, then, now, tuple(each for each in changes if _said(each.then) != _said(each.now)))
 

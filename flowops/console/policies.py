@@ -121,11 +121,17 @@ def search(request: Request, app: App, visit: Reader, cursor: str = "") -> Respo
 
 
 @router.get("/decisions/{decision_id}")
-def explain(app: App, visit: Reader, decision_id: str) -> Response:
-    """One decision: what it was taken from, each rule's part in it, and how the rules of now would take it."""
+def explain(app: App, visit: Reader, decision_id: str, then: str = "", now: str = "") -> Response:
+    """One decision: what it was taken from, each rule's part in it, and how it would be taken again.
+
+    By the rules of today and beside it as it was taken, or by any two versions that ever decided, `then` and `now`.
+    """
     with app.view(visit.actor) as view:
         row = decisions.get(view, decision_id)
         (taken,) = _taken([row], decisions.subjects(view, [row]))
+        versions = decisions.versions(view)
+        before = decisions.restored(view, then) if then else None
+        after = app.policy if now in {"", app.policy.version} else decisions.restored(view, now)
         frame = rail.read(view, visit, app.settings, "policy")
     known = again.facts(row)
     return render.html(
@@ -136,7 +142,9 @@ def explain(app: App, visit: Reader, decision_id: str) -> Response:
         verdict=taken.verdict,
         facts=known,
         groups=evidence.groups(known) if known else (),
-        again=again.decide(row, known, app.policy) if known else None,
+        again=again.decide(row, known, after, before) if known else None,
+        compared=(before.version if before else "", after.version),
+        versions=[each for each in versions if each.version != app.policy.version],
         policy=app.policy,
         rules={rule.name for rule in app.policy.rules},
         **frame,

@@ -4,12 +4,15 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from sqlalchemy import Select, Text, func, or_, select, type_coerce
 
 from flowops import errors
+from flowops.domain import ruleset
 from flowops.domain.access import ActorKind
+from flowops.domain.policy import Policy
 from flowops.queries import handoffs
 from flowops.queries.paging import Page
 from flowops.storage import tables
@@ -127,6 +130,17 @@ def versions(view: View) -> Sequence[Version]:
 def sources(view: View) -> dict[str, str]:
     """The canonical source of every policy that ever decided, by its version."""
     return {row.version: row.source for row in view.session.scalars(select(tables.PolicyVersion))}
+
+
+def restored(view: View, version: str) -> Policy:
+    """A policy that ever decided, from its canonical source; NotFound, and Invalid when it cannot be had any more."""
+    row = view.session.get(tables.PolicyVersion, version)
+    if row is None:
+        raise errors.NotFound(kind="policy", id=version)
+    return _restored(version, row.source)
+
+
+_restored = lru_cache(maxsize=8)(ruleset.restore)  # it is read, checked and run, which takes a tenth of a second
 
 
 def count(view: View, since: datetime | None = None) -> int:

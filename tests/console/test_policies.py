@@ -11,7 +11,7 @@ from sqlalchemy import insert
 
 from flowops.app import App
 from flowops.console import again
-from flowops.domain import policy
+from flowops.domain import policy, ruleset
 from flowops.domain.access import SYSTEM, Actor, Role
 from flowops.domain.facts import Facts
 from flowops.domain.policy import Rule, Ruling
@@ -179,8 +179,8 @@ def test_a_decision_shows_what_it_was_taken_from_and_each_rules_part_in_it(app: 
 def test_a_decision_says_that_nothing_would_be_different_today(app: App, bot: Actor, sue: Visitor) -> None:
     decision_id = world.receive(app, bot).decision_id
     page = sue.get(f"/decisions/{decision_id}").text
-    assert "Nothing is different: the outcome would be" in page
-    assert "<th>Then</th>" not in page
+    assert "With the rules of today: nothing is different: the outcome would be" in page
+    assert "<th>As it was taken</th>" not in page
 
 
 def test_a_decision_taken_again_shows_the_outcome_and_the_rulings_that_differ(
@@ -190,7 +190,7 @@ def test_a_decision_taken_again_shows_the_outcome_and_the_rulings_that_differ(
     with serving(with_rules(app, strict(stops_all))):
         page = sue.get(f"/decisions/{decision_id}").text
     part = page[page.index('id="again"') : page.index('id="trace-title"')]
-    assert re.search(r"The outcome would be .*deny</span> and was .*approve</span>. Why: none &lt;at all&gt;", part)
+    assert re.search(r"the outcome would be .*deny</span> and was .*approve</span>. Why: none &lt;at all&gt;", part)
     assert part.count("<tr>") == 2  # the head, and the one rule that is new
     assert f"/console/policies#{stops_all.name}" in part
     assert "did not rule" in part
@@ -198,6 +198,34 @@ def test_a_decision_taken_again_shows_the_outcome_and_the_rulings_that_differ(
     with serving(with_rules(app, stops_all)):
         page = sue.get(f"/decisions/{decision_id}").text
     assert "but not every ruling" in page
+
+
+def test_two_versions_that_ever_decided_are_compared_side_by_side(app: App, bot: Actor, sue: Visitor) -> None:
+    head = "from flowops.domain.policy import Facts, Ruling, abstain, deny, rule\n\n@rule('refund')\n"
+    own = "def own(facts: Facts) -> Ruling:\n    return {said}\n"
+    mild, harsh = (ruleset.load({"a.py": head + own.format(said=said)}) for said in ("abstain('no')", "deny('yes')"))
+    for each in (mild, harsh):
+        world.receive(replace(app, policy=each), bot)
+    decision_id = world.receive(app, bot).decision_id
+    page = sue.get(f"/decisions/{decision_id}").text
+    for each in (mild, harsh):
+        assert page.count(f'<option value="{each.version}">') == 2
+    page = sue.get(f"/decisions/{decision_id}?then={mild.version}&now={harsh.version}").text
+    part = page[page.index('id="again"') : page.index('id="trace-title"')]
+    assert re.search(r"the outcome would be .*deny</span> and would be .*review</span>. Why: yes", part)
+    assert part.count(f'<option value="{mild.version}" selected>') == 1
+    assert part.index(f"<span>{mild.version}</span>") < part.index(f"<span>{harsh.version}</span>")
+    assert part.count("<tr>") == 2
+    answer = sue.get(f"/decisions/{decision_id}?then=sha256:unknown")
+    assert answer.status_code == 404
+
+
+def test_a_version_that_cannot_be_had_any_more_is_said_to_be_so(app: App, bot: Actor, sue: Visitor) -> None:
+    forged = with_rules(app, stops_all)
+    decision_id = world.receive(forged, bot).decision_id
+    answer = sue.get(f"/decisions/{decision_id}?then={forged.policy.version}")
+    assert answer.status_code == 422
+    assert "is not the one it is the hash of" in answer.text
 
 
 def test_a_decision_whose_facts_cannot_be_read_shows_what_is_left(app: App, bot: Actor, sue: Visitor) -> None:
