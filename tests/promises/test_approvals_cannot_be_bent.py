@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import bending
+from tests.bent import bending
 
 EXAMPLES = 250
 

@@ -56,9 +56,13 @@ class Record:
 
 
 def write_document(record: Record, parts: Sequence[Part], document: Path = DOCUMENT) -> None:
-    """Put the table between the two marks of the document."""
-    rows = [COLUMNS, ("---",) * len(COLUMNS), *record.rows(parts)]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    """Put the table between the two marks of the document; what was proven elsewhere stays in it."""
     text = document.read_text()
     assert text.count(BEGIN) == text.count(END) == 1, f"{document} lacks its marks"
+    told = [line for line in text.partition(BEGIN)[2].partition(END)[0].splitlines() if line.startswith("| ")]
+    lines = ["| " + " | ".join(row) + " |" for row in (COLUMNS, ("---",) * len(COLUMNS))]
+    for part in parts:
+        here = [f"| {' | '.join(row)} |" for row in record.rows([part])]
+        lines += here or [line for line in told if line.startswith(f"| {part.promise} |")]
+    table = "\n".join(lines)
     document.write_text(re.sub(f"(?s)({BEGIN}).*({END})", lambda found: f"{found[1]}\n{table}\n{found[2]}", text))

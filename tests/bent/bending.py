@@ -27,8 +27,7 @@ from flowops.domain.money import Money
 from flowops.storage import tables
 from flowops.storage.unit import Unit
 from tests import cases, world
-from tests.conftest import NOW, Clock
-from tests.judging import (
+from tests.bent.judging import (
     ALIVE,
     CAPS,
     DAY,
@@ -39,54 +38,16 @@ from tests.judging import (
     LINKED,
     PEOPLE,
     TOTAL,
+    UNDO,
     Person,
     Put,
 )
+from tests.bent.scenes import AMOUNT, SCENE
+from tests.conftest import NOW, Clock
 
 ROW = select(tables.Effect.status, tables.Effect.handoff_id, tables.Effect.content_sha256).where(
     tables.Effect.id == bindparam("id")
 )
-WHO = st.sampled_from([*PEOPLE, "Sue", "Tom", "Una", "Vic"])
-AMOUNT = st.sampled_from([None, 49_00, 49_00, 150_00, 300_00, 600_00, 600_00])
-WHICH = st.sampled_from([0, 0, 0, 1, 1, 1, 2, 2, 3])
-
-
-def scene(name: str, **how: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
-    return st.tuples(st.just(name), st.fixed_dictionaries(how))
-
-
-PROPOSE = scene("propose", amount=AMOUNT, who=st.sampled_from(["bot", "Sue", "Tom"]))
-APPROVE = scene("approve", who=WHO, which=WHICH, seen=st.sampled_from(["now", "bound", "first"]))
-MANY = st.permutations(["Ada", "Sue", "Tom", "Una", "Vic", "Lin"])
-TOGETHER = scene(
-    "approve_together",
-    many=MANY,
-    which=WHICH,
-    enough=st.integers(1, 6),
-    twice=st.booleans(),
-    amount=AMOUNT,
-    by=st.sampled_from(["bot", "Sue", "Tom"]),
-    then=st.sampled_from(["no", "no", "at once", "at once", "late"]),
-)
-REFUSE = scene("refuse", who=WHO, which=WHICH, how=st.sampled_from(["decline", "cancel"]))
-RECORDS = scene(
-    "change_the_records",
-    left=st.sampled_from([TOTAL, TOTAL, TOTAL - 1, TOTAL - 1, 100_00, 0]),
-    email=st.none() | st.none() | st.sampled_from(EMAILS),
-)
-PERSON = scene(
-    "change_a_person", who=WHO, role=st.sampled_from([Role.VIEWER, Role.OPERATOR, Role.SUPERVISOR, None, "a link"])
-)
-WAIT = scene(
-    "wait", seconds=st.sampled_from([10, 3600, 86_400, *[7 * 86_400] * 3]), sweeps=st.sampled_from([False, False, True])
-)
-CARRY_OUT = scene(
-    "carry_out",
-    which=WHICH,
-    in_time=st.sampled_from([True, True, True, False]),
-    ends=st.sampled_from(["done", "put back", "lost"]),
-)
-SCENE = st.one_of(PROPOSE, APPROVE, *[TOGETHER] * 4, RECORDS, PERSON, WAIT, WAIT, REFUSE, *[CARRY_OUT] * 4)
 
 
 class Bending(RuleBasedStateMachine):
@@ -152,9 +113,20 @@ class Bending(RuleBasedStateMachine):
             self.say_yes(self.people[who], put, seen)
 
     def approve_together(
-        self, many: list[str], which: int, enough: int, twice: bool, amount: int | None, by: str, then: str
+        self,
+        many: list[str],
+        which: int,
+        enough: int,
+        twice: bool,
+        amount: int | None,
+        by: str,
+        then: str,
+        meanwhile: Role | str | None,
     ) -> None:
-        """Several in a row, or one of them twice: without them large effects would hardly ever be approved."""
+        """Several in a row, or one of them twice: without them large effects would hardly ever be approved.
+
+        And perhaps one of them may no more when it is to begin.
+        """
         put = self.pick(which, *kinds.OPEN)
         if put is None:
             self.propose(amount, by)
@@ -163,8 +135,25 @@ class Bending(RuleBasedStateMachine):
             if not self.say_yes(self.people[who], put, "now"):
                 break
         if then != "no" and self.row(put).status is kinds.Status.APPROVED:
+            if meanwhile != "nothing" and put.yes:
+                self.change_a_person(min(put.yes), meanwhile)
             self.clock.forward(hours=24 if then == "late" else 0)
             self.begin(put, in_time=True, ends="done")
+
+    def spend(self, amounts: list[int], many: list[str], hours: float) -> None:
+        """One refund after the other by the same people, up to what the caps leave and beyond."""
+        for amount in amounts:
+            known = len(self.mine)
+            self.propose(amount, "bot")
+            if len(self.mine) == known:
+                return
+            for who in many[:4]:
+                if not self.say_yes(self.people[who], self.mine[-1], "now"):
+                    break
+            self.clock.forward(hours=hours)
+        for put in self.mine:
+            if self.row(put).status is kinds.Status.APPROVED:
+                self.begin(put, in_time=True, ends="done")
 
     def say_yes(self, person: Person, put: Put, seen: str) -> bool:
         """Does it wait for more?"""
@@ -267,6 +256,7 @@ class Bending(RuleBasedStateMachine):
         assert not put.is_over, "carried out after its end"
         assert put.approved_at is not None, "carried out without an approval"
         assert self.clock.now < put.approved_at + GOOD_FOR, "carried out on an old approval"
+        assert put.by_policy or self.clock.now >= put.approved_at + UNDO, "carried out while it could be called back"
         assert put.content == self.hash(put), "carried out what was not approved"
         assert self.amount_fits(put), "carried out against the records"
         self.judge_people(put)

@@ -19,7 +19,7 @@ PEOPLE = dict.fromkeys(("Ada", "Bob"), Role.OPERATOR)
 PEOPLE |= dict.fromkeys(("Sue", "Tom", "Una", "Vic", "Lin"), Role.SUPERVISOR) | {"Max": Role.VIEWER}
 LINKED = {"Lin": "lin.example"}
 EMAILS = ("c@shop.example", "c@shop.example", "c@notlin.example", "c@mail.lin.example")
-DECIDE, GOOD_FOR, DAY = timedelta(days=7), timedelta(hours=24), timedelta(hours=24)
+DECIDE, GOOD_FOR, DAY, UNDO = timedelta(days=7), timedelta(hours=24), timedelta(hours=24), timedelta(seconds=10)
 ALIVE = {kinds.Status.APPROVED, kinds.Status.EXECUTING, kinds.Status.DONE}
 WORKS, SUPERVISES = {Role.OPERATOR, Role.SUPERVISOR}, {Role.SUPERVISOR}
 
