@@ -79,6 +79,8 @@ class Hints:
         """Tell the other processes, once for all the hints that were given meanwhile."""
         while not self._closing.is_set():
             with suppress(*_LOST), self._own_connection() as connection:
+                # A NOTIFY has a transaction's number, so its commit would wait for the disk; a lost hint loses nothing.
+                connection.execute("SET synchronous_commit = off")
                 while self._given.wait() and not self._closing.is_set():
                     self._given.clear()
                     topics = []
