@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import bindparam, exists, select
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select
 
 from flowops.domain import effects, replies, verification
 from flowops.domain.commitments import AGREED
 from flowops.domain.facts import WINDOWS, Asked, Case, Deed, Facts, History, Limits, Records, Tally
 from flowops.domain.handoffs import Tier
-from flowops.domain.policy import Policy, Verdict
+from flowops.domain.policy import Outcome, Policy, Verdict
 from flowops.settings import Settings
 from flowops.storage import tables
 from flowops.storage.unit import Unit
@@ -77,11 +77,31 @@ def keep(unit: Unit, stage: str, subject_id: str, facts: Facts, verdict: Verdict
     return decision
 
 
-def tallies(unit: Unit, customer_id: str) -> tuple[Tally, ...]:
+def history(unit: Unit, effect: tables.Effect, before: History) -> History:
+    """What was done for the customer besides this effect by now; the cases are those of when it was first asked for.
+
+    Of an effect that is approved only those count that were approved earlier, or each of two would keep out the other.
+    """
+    row, others = tables.Effect, [tables.Effect.id != effect.id]
+    if effect.status is effects.Status.APPROVED:
+        at_once = and_(row.approved_at == effect.approved_at, row.id < effect.id)
+        others.append(or_(row.approved_at < effect.approved_at, at_once))
+    return before.model_copy(update={"effects": tallies(unit, effect.customer_id, *others)})
+
+
+def cases_lately(unit: Unit, handoff: tables.Handoff) -> int:
+    """How many cases of the same customer were opened within 7 days, this one not counted."""
+    row = tables.Handoff
+    lately = row.created_at > unit.now - timedelta(days=7)
+    others = select(func.count()).where(row.customer_id == handoff.customer_id, row.id != handoff.id, lately)
+    return unit.session.scalar(others) or 0
+
+
+def tallies(unit: Unit, customer_id: str | None, *which: ColumnElement[bool]) -> tuple[Tally, ...]:
     """What was approved or done for a customer within each window, by kind and currency; proposals do not count."""
     row, longest = tables.Effect, unit.now - timedelta(days=max(WINDOWS))
     theirs = select(row.kind, row.currency, row.amount, row.approved_at).where(
-        row.customer_id == customer_id, row.status.in_(AGREED), row.approved_at > longest
+        row.customer_id == customer_id, row.status.in_(AGREED), row.approved_at > longest, *which
     )
     sums: dict[tuple[str, str | None, int], list[int]] = {}
     for kind, currency, amount, approved_at in unit.session.execute(theirs):
@@ -105,6 +125,11 @@ def approvals(facts: Facts, verdict: Verdict) -> effects.Approvals:
     """Whose approval the effect waits for that was decided about: as limits and rules ask, whichever is stricter."""
     wanted = effects.approvals(facts.asked.kind or "", facts.asked.params, facts.limits)
     return wanted.at_least(verdict.approvals, is_supervisor=verdict.tier is Tier.SUPERVISOR)
+
+
+def needs_nobody(verdict: Verdict) -> bool:
+    """Does policy approve it alone? Not where a rule wants people to approve it, whatever the others say."""
+    return verdict.outcome is Outcome.APPROVE and not verdict.approvals
 
 
 def _findings(verdict: Verdict) -> Iterator[tuple[str, str, str]]:

@@ -10,7 +10,17 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import joinedload, selectinload
 
 from flowops import errors
-from flowops.actions import approvals, artifacts, caps, conversation, decisions, handoffs, sweeping, switch
+from flowops.actions import (
+    approvals,
+    artifacts,
+    caps,
+    conversation,
+    decisions,
+    handoffs,
+    interests,
+    sweeping,
+    switch,
+)
 from flowops.domain import effects as kinds
 from flowops.domain import events, jobs, times
 from flowops.domain.access import POLICY, SYSTEM, ActorKind, Permission
@@ -98,7 +108,8 @@ def propose(
     if isinstance(params, kinds.Reply) and params.artifact_id is not None:
         artifacts.take_draft(unit, handoff, params.artifact_id, params.subject, params.body)
     request = unit.session.get_one(tables.Request, handoff.request_id, options=[joinedload(tables.Request.decision)])
-    history = History(effects=decisions.tallies(unit, request.customer_id))
+    lately = decisions.cases_lately(unit, handoff)
+    history = History(cases_in_7_days=lately, effects=decisions.tallies(unit, handoff.customer_id))
     facts, verdict = decisions.decide(unit, asked, records, policy, settings, history, case=handoff.id)
     decision = decisions.keep(unit, "proposal", handoff.id, facts, verdict, policy)
     unit.session.flush()
@@ -143,9 +154,8 @@ def approve(
     if handoff is not None:
         handoffs.refuse_unread(unit, handoff, answer.last_message_id)
     before = Facts.model_validate(effect.decision.facts)
-    facts, verdict = decisions.decide(
-        unit, before.asked, records, policy, settings, before.history, case=effect.handoff_id
-    )
+    history = decisions.history(unit, effect, before.history)
+    facts, verdict = decisions.decide(unit, before.asked, records, policy, settings, history, case=effect.handoff_id)
     for ruled in (Verdict.load(effect.decision.verdict), verdict):
         if ruled.outcome is Outcome.DENY:
             raise errors.DeniedByPolicy(reason=ruled.reason)
@@ -189,12 +199,13 @@ def decline(unit: Unit, effect_id: str, reason: str, settings: Settings, version
 def cancel(unit: Unit, effect_id: str, settings: Settings, version: int | None = None) -> tables.Effect:
     """Withdraw a proposal, or call an approved effect back within its undo window, or as long as effects are paused.
 
-    Whoever proposed it, approved it as it is now, or supervises may (NotPermitted). A case that was resolved on the
-    strength of it needs a person again. Raises TooLate once the window is over or the effect has come to an end.
+    Whoever proposed it, approved it as it is now, or supervises may (NotPermitted, ConflictOfInterest). A case that was
+    resolved on the strength of it needs a person again. Raises TooLate once the window or the effect is over.
     """
     effect, handoff = _lock_to_decide(unit, effect_id, version, settings)
     if effect.proposed_by != unit.actor.id and approvals.find(unit, effect) is None:
         unit.actor.require(Permission.HANDOFFS_SUPERVISE)
+        interests.refuse_to_decide(unit, effect)
     if effect.status not in kinds.OPEN and not _can_be_called_back(unit, effect):
         raise errors.TooLate(status=effect.status)
     set_status(unit, effect, Status.CANCELLED)
@@ -354,9 +365,12 @@ def rebind(unit: Unit, effect: tables.Effect, facts: Facts, verdict: Verdict, po
     decision = decisions.keep(unit, stage, effect.id, facts, verdict, policy)
     unit.session.flush()
     wanted = decisions.approvals(facts, verdict)
+    fresh = kinds.content_sha256(effect.kind, effect.params, facts.records)
+    if fresh == effect.content_sha256:  # it is the same that somebody asked more for before
+        wanted = wanted.and_as(approvals.demanded(effect))
     effect.revision += 1
     effect.decision_id, effect.decision = decision.id, decision
-    effect.content_sha256 = kinds.content_sha256(effect.kind, effect.params, facts.records)
+    effect.content_sha256 = fresh
     effect.approvals_needed = wanted.needed
     effect.approval_permission, effect.proposer_may_approve = wanted.permission, wanted.proposer_may
 

@@ -43,11 +43,12 @@ def start(unit: Unit, effect_id: str, records: Records | None, policy: Policy, s
         what, why = next(iter(records.errors.items()))
         raise errors.Unavailable(what=f"The {what} gateway", reason=why)
     before = Facts.model_validate(effect.decision.facts)
-    facts, verdict = decisions.decide(
-        unit, before.asked, records, policy, settings, before.history, case=effect.handoff_id
-    )
+    history = decisions.history(unit, effect, before.history)
+    facts, verdict = decisions.decide(unit, before.asked, records, policy, settings, history, case=effect.handoff_id)
     same = kinds.content_sha256(effect.kind, effect.params, records) == effect.content_sha256
     lacks_approval = len(approvals.counting(unit, effect)) < effect.approvals_needed
+    if not effect.approvals_needed:  # policy alone approved it, and must still
+        lacks_approval = same and not facts.failed and not decisions.needs_nobody(verdict)
     if facts.failed or not same or verdict.outcome is Outcome.DENY or lacks_approval:
         changed = difference(before.records, records)
         handoff = effects.need_person(
@@ -56,7 +57,7 @@ def start(unit: Unit, effect_id: str, records: Records | None, policy: Policy, s
             handoff,
             Reason.VERIFICATION_FAILED,
             "is held: something changed since it was approved",
-            _explain(changed, facts, verdict, lacks_approval),
+            _explain(changed, facts, verdict, effect, lacks_approval),
         )
         effects.rebind(unit, effect, facts, verdict, policy, stage="execution")
         effects.set_status(unit, effect, Status.HELD)
@@ -173,12 +174,16 @@ def _fail(unit: Unit, effect: tables.Effect, handoff: tables.Handoff | None, why
     unit.record(events.EffectFailed(effect_id=effect.id, handoff_id=handoff.id, kind=effect.kind, error=why))
 
 
-def _explain(changed: Sequence[Mapping[str, str]], facts: Facts, verdict: Verdict, lacks_approval: bool) -> str:
+def _explain(
+    changed: Sequence[Mapping[str, str]], facts: Facts, verdict: Verdict, effect: tables.Effect, lacks_approval: bool
+) -> str:
     """What keeps an approved effect from being carried out, field by field, for whoever has to decide again."""
     said = [f"{change['field']} was {change['before']} and is {change['after']}" for change in changed]
     said += [f"{check.name} expects {check.expected} and finds {check.actual}" for check in facts.failed]
     if verdict.outcome is Outcome.DENY:
         said.append(f"policy denies it: {verdict.reason}")
-    if lacks_approval:
+    elif lacks_approval and not effect.approvals_needed:
+        said.append(f"policy had approved it and leaves it to a person now: {verdict.reason}")
+    elif lacks_approval:
         said.append("somebody who approved it may approve it no more")
     return "; ".join(said)

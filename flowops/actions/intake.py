@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, exists, func, select
 
 from flowops import errors
-from flowops.actions import caps, decisions, effects, handoffs
+from flowops.actions import caps, decisions, effects, handoffs, interests
 from flowops.domain import events
 from flowops.domain.access import ActorKind
 from flowops.domain.facts import Account, Asked, Facts, History, Records
@@ -74,7 +74,8 @@ def find_repeat(unit: Unit, endpoint: str, incoming: Incoming) -> tables.Request
 def receive(unit: Unit, incoming: Incoming, records: Records, policy: Policy, settings: Settings) -> tables.Request:
     """Record a request with its verdict and do what the verdict says.
 
-    approve: the effect is queued for execution, unless it would exceed a cap: then a handoff says so. deny: nothing
+    approve: the effect is queued for execution, unless it would exceed a cap, or whoever asks has to do with the
+    customer themselves: then a handoff says so. deny: nothing
     more, unless somebody must look for another reason (asked to escalate, a threat): then a handoff without the effect,
     which nobody could approve. Otherwise, and whenever a check failed, a handoff with the effect proposed. In shadow
     mode the decision is recorded, no more.
@@ -82,14 +83,14 @@ def receive(unit: Unit, incoming: Incoming, records: Records, policy: Policy, se
     customer, history = _customer(unit, incoming.asked)
     facts, verdict = decisions.decide(unit, incoming.asked, records, policy, settings, history)
     outcome = _outcome(facts, verdict)
-    reached = caps.at_intake(unit, incoming.asked, customer, settings) if outcome == "approved" else None
-    outcome = "handed_off" if reached else outcome
+    why = _why_a_person(unit, incoming.asked, customer, facts, settings) if outcome == "approved" else None
+    outcome = "handed_off" if why else outcome
     request = _record(unit, "requests", incoming, customer, facts, verdict, policy, outcome)
     if incoming.asked.mode == "shadow":
         return request
     handoff_id = None
     if outcome == "handed_off":
-        issues = {Reason.POLICY_BOUNDARY} if reached else _issues(facts, verdict)
+        issues = {Reason.POLICY_BOUNDARY} if why else _issues(facts, verdict)
         handoff = handoffs.open(
             unit,
             request,
@@ -102,8 +103,7 @@ def receive(unit: Unit, incoming: Incoming, records: Records, policy: Policy, se
             tier=verdict.tier or Tier.OPERATOR,
         )
         handoff_id = handoff.id
-        if reached:
-            why = f"{reached.reason}."
+        if why:
             unit.record(events.IssueFound(handoff_id=handoff_id, issue=Reason.POLICY_BOUNDARY, why=why))
     _keep_messages(unit, request, incoming.asked)
     unit.session.flush()
@@ -144,9 +144,21 @@ def _outcome(facts: Facts, verdict: Verdict) -> str:
     if verdict.outcome is Outcome.DENY:
         return "handed_off" if Reason.ESCALATED in verdict.issues else "denied"
     # Verification has the last word here, so that no set of rules can be written that forgets it.
-    if verdict.outcome is Outcome.APPROVE and not facts.failed:
-        return "approved" if facts.asked.kind else "recorded"
-    return "handed_off"
+    if facts.failed or not decisions.needs_nobody(verdict):
+        return "handed_off"
+    return "approved" if facts.asked.kind else "recorded"
+
+
+def _why_a_person(
+    unit: Unit, asked: Asked, customer: tables.Customer | None, facts: Facts, settings: Settings
+) -> str | None:
+    """Why what policy would approve alone is not for policy alone, if so."""
+    if reached := caps.at_intake(unit, asked, customer, settings):
+        return f"{reached.reason}."
+    emails = (customer.email if customer else None, facts.account.email if facts.account else None)
+    if interests.concerns(unit, asked.customer_id, *emails):
+        return f"{unit.actor.name} asked for it and has to do with this customer."
+    return None
 
 
 def _issues(facts: Facts, verdict: Verdict) -> set[Reason]:

@@ -11,9 +11,18 @@ from flowops.storage.unit import Unit
 
 def has(unit: Unit, user_id: str, customer: tables.Customer, *emails: str | None) -> bool:
     """Has this person to do with the customer, who may have further addresses?"""
+    return _has(unit, user_id, customer.external_id, customer.email, *emails)
+
+
+def concerns(unit: Unit, customer: str, *emails: str | None) -> bool:
+    """Has the actor, if it is a person, to do with the customer of this id, whom we may not know yet?"""
+    return unit.actor.kind is ActorKind.PERSON and _has(unit, unit.actor.id or "", customer, *emails)
+
+
+def _has(unit: Unit, user_id: str, customer: str, *emails: str | None) -> bool:
     user = tables.User
-    conflict = user.has_interest(customer.external_id, customer.email, *emails)
-    return unit.session.scalar(select(user.id).where(user.id == user_id, conflict)) is not None
+    who = select(user.id).where(user.id == user_id, user.has_interest(customer, *emails))
+    return unit.session.scalar(who) is not None
 
 
 def refuse(unit: Unit, customer: tables.Customer, *emails: str | None) -> None:
@@ -43,7 +52,7 @@ def passed_over(unit: Unit) -> ColumnElement[bool] | None:
     user, link, customer = tables.User, tables.PersonLink, tables.Customer
     query = select(user.email, link.kind, link.value).outerjoin(link, link.user_id == user.id)
     rows = unit.session.execute(query.where(user.id == unit.actor.id)).all()
-    address = func.lower(customer.email)
+    address = func.rtrim(func.lower(func.trim(customer.email)), ".")  # as `interests.addresses` has it
     met: list[ColumnElement[bool]] = [address == own for own in {row.email for row in rows} if own]
     for _, kind, value in rows:
         match kind:

@@ -164,7 +164,8 @@ class Pane:
         is_due = effect.status in effect_kinds.OPEN or (effect.status is effect_kinds.Status.APPROVED and stands)
         theirs = effect.proposed_by == me or me in {approval.user_id for approval in proposal.approvals}
         acts = self.viewer.may(Permission.EFFECTS_PROPOSE)
-        return is_due and acts and (theirs or self.viewer.may(Permission.HANDOFFS_SUPERVISE))
+        supervises = self.viewer.may(Permission.HANDOFFS_SUPERVISE) and not self.keeps_out
+        return is_due and acts and (theirs or supervises)
 
     def recipient(self, proposal: effects.Proposal, said: Answer) -> str | None:
         """To whom an approval from this page would send a reply: as the records say now, if they were just asked."""

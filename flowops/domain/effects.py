@@ -155,12 +155,20 @@ class Approvals:
     def is_stricter_than(self, other: "Approvals") -> bool:
         """Does it ask for more people, or for others, than `other` does?
 
-        >>> Approvals(2, Permission.EFFECTS_APPROVE_ABOVE_LIMIT, False).is_stricter_than(
-        ...     Approvals(1, Permission.EFFECTS_APPROVE_ABOVE_LIMIT, True)
-        ... )
-        True
+        >>> two, supervisor = Approvals(2, Permission.EFFECTS_APPROVE, True), Permission.EFFECTS_APPROVE_ABOVE_LIMIT
+        >>> two.is_stricter_than(two), Approvals(1, supervisor, True).is_stricter_than(two)
+        (False, True)
         """
-        return self._strictness > other._strictness
+        return self.and_as(other) != other
+
+    def and_as(self, other: "Approvals") -> "Approvals":
+        """What satisfies both: as many people as the one and as able ones as the other."""
+        above = Permission.EFFECTS_APPROVE_ABOVE_LIMIT
+        return Approvals(
+            max(self.needed, other.needed),
+            above if above in {self.permission, other.permission} else self.permission,
+            self.proposer_may and other.proposer_may,
+        )
 
     def at_least(self, needed: int, *, is_supervisor: bool) -> "Approvals":
         """The same, but by as many people and by supervisors, where that is stricter.
@@ -170,10 +178,6 @@ class Approvals:
         """
         permission = Permission.EFFECTS_APPROVE_ABOVE_LIMIT if is_supervisor else self.permission
         return Approvals(max(self.needed, needed), permission, self.proposer_may)
-
-    @property
-    def _strictness(self) -> tuple[int, bool, bool]:
-        return self.needed, self.permission is Permission.EFFECTS_APPROVE_ABOVE_LIMIT, not self.proposer_may
 
 
 def approvals(kind: str, params: dict[str, Any], limits: "Limits | None") -> Approvals:

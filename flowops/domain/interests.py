@@ -16,12 +16,13 @@ class Link(StrEnum):
 
 
 def addresses(*emails: str | None) -> tuple[str, ...]:
-    """These addresses as they are compared: each once, in small letters.
+    """These addresses as they are compared: each once, in small letters, without the dot of a root.
 
-    >>> addresses("Ada@Example.com", None, "ada@example.com ")
+    >>> addresses("Ada@Example.com", None, "ada@example.com. ")
     ('ada@example.com',)
     """
-    return tuple(dict.fromkeys(email.strip().lower() for email in emails if email and email.strip()))
+    plain = (email.strip().lower().rstrip(".") for email in emails if email)
+    return tuple(dict.fromkeys(email for email in plain if email))
 
 
 def domains(emails: Iterable[str]) -> tuple[str, ...]:
@@ -32,7 +33,7 @@ def domains(emails: Iterable[str]) -> tuple[str, ...]:
     """
     found: dict[str, None] = {}
     for email in emails:
-        domain = email.rpartition("@")[2].rstrip(".")
+        domain = email.rpartition("@")[2]
         while domain:
             found[domain] = None
             domain = domain.partition(".")[2]
@@ -50,7 +51,7 @@ def normal(kind: Link, value: str) -> str:
         case Link.CUSTOMER:
             is_one, what = 0 < len(value) <= 200 and value.isprintable(), "a customer's id has 1 to 200 characters"
         case Link.EMAIL:
-            value = value.lower()
+            value = value.lower().rstrip(".")
             is_one = re.fullmatch(r"[^@\s]{1,64}@[^@\s]{1,255}", value) is not None
             what = "an e-mail address reads like ada@example.com"
         case Link.DOMAIN:
