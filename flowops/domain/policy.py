@@ -14,6 +14,7 @@ from flowops.domain.handoffs import Priority, Reason, Tier
 
 LONGEST_REASON = 500
 MOST_APPROVALS = 5
+MOST_READ = 500  # facts that a rule is said to have read
 
 
 class Outcome(StrEnum):
@@ -89,11 +90,13 @@ def abstain(reason: str, priority: Priority | None = None, *, tier: Tier | None 
     return Ruling(Outcome.ABSTAIN, _plain(reason), None, *_least(priority, tier, approvals))
 
 
-def _plain(reason: str) -> str:
+def _plain(reason: object) -> str:
     """One line that every database can store, and of a length that people read."""
     if type(reason) is str and len(reason) <= LONGEST_REASON and reason.isprintable():
         return reason
-    if type(reason) is not str:
+    if isinstance(reason, str):  # a member of an enum is one
+        reason = str(reason)
+    else:
         msg = f"the reason of a ruling is a sentence, not {type(reason).__name__}"
         raise TypeError(msg)
     reason = "".join(each if each.isprintable() else " " for each in reason[: 2 * LONGEST_REASON])
@@ -169,8 +172,11 @@ class Rule:
 def rule(*kinds: str, mode: str = "on") -> Callable[[Callable[[Facts], Ruling]], Rule]:
     """Make a function a rule named after its module and itself, for these kinds of effect (none: for everything).
 
-    Its mode is on, shadow or off; anything else is a ValueError.
+    Its mode is on, shadow or off; anything else is a ValueError, and so is a kind of effect that there is none of.
     """
+    if unknown := [kind for kind in kinds if kind not in effects.KINDS]:
+        msg = f"there is no kind of effect {unknown[0]!r}; there are {', '.join(sorted(effects.KINDS))}"
+        raise ValueError(msg)
 
     def decorate(judge: Callable[[Facts], Ruling]) -> Rule:
         name = f"{judge.__module__.rpartition('.')[2]}.{judge.__name__}"
@@ -233,7 +239,7 @@ class Verdict(NamedTuple):
             "approvals": self.approvals,
             "divergences": [{"rule": each.rule, "outcome": each.outcome.value} for each in self.divergences],
             "trace": [
-                _told(s) | {"mode": s.mode.value, "read": list(dict.fromkeys(s.read)), "failed": s.failed}
+                _told(s) | {"mode": s.mode.value, "read": list(dict.fromkeys(s.read))[:MOST_READ], "failed": s.failed}
                 for s in self.trace
             ],
         }

@@ -4,25 +4,46 @@ A rule gets them in place of the facts themselves and cannot tell the difference
 to look into: a class is made for each kind of fact, with a property for each of its fields.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, NoReturn, cast, get_args
+from typing import Any, cast, get_args
 
 from flowops.domain.facts import Fact, Facts
 
 _MADE = (property, cached_property)
+_NOT_FOR_RULES = ("verified",)
+# That of the fact, or rules that ask for the kind of something would be told that of a stand-in.
+_CLASS, _VALUES = property(lambda noting: type(noting._of)), property(lambda noting: noting._values)
 _bare = object.__new__
+LONGEST = 200  # characters of a path
 
 
-class Frozen(dict[str, Any]):
-    """A JSON object that refuses to be changed; its lists are tuples, and its objects like itself."""
+class Frozen(Mapping[str, Any]):
+    """A JSON object that cannot be changed; its lists are tuples, and its objects like itself."""
 
-    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        msg = "facts cannot be changed"
-        raise TypeError(msg)
+    __slots__ = ("_of",)
 
-    __setitem__ = __delitem__ = __ior__ = _refuse
-    clear = pop = popitem = setdefault = update = _refuse
+    def __init__(self, of: Mapping[str, Any]) -> None:
+        self._of = of
+
+    def __getitem__(self, name: str) -> Any:
+        return self._of[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._of)
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+    def __repr__(self) -> str:
+        return repr(self._of)
+
+
+class _Ordered(frozenset[str]):
+    """Names whose order is the same in every process."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(super().__iter__()))
 
 
 class _Noting:
@@ -33,6 +54,25 @@ class _Noting:
     _note: Callable[[str], None]
     _of: Fact
     _values: dict[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        """What pydantic asks for when a fact is compared with this one."""
+        if name.startswith("__pydantic_"):
+            return getattr(self._of, name)
+        msg = f"{type(self._of).__name__} has no {name}"
+        raise AttributeError(msg)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._of == _bared(other))
+
+    def __hash__(self) -> int:
+        return hash(self._of)
+
+    def __repr__(self) -> str:
+        return repr(self._of)  # pydantic's own, without an address
+
+    def __str__(self) -> str:
+        return str(self._of)
 
 
 def noting(facts: Facts, note: Callable[[str], None]) -> Facts:
@@ -51,10 +91,29 @@ def noting(facts: Facts, note: Callable[[str], None]) -> Facts:
 
 
 def frozen(value: Any) -> Any:
-    """JSON that cannot be changed."""
+    """JSON that cannot be changed, and facts that cannot be reached into."""
     if isinstance(value, dict):
         return Frozen({name: frozen(each) for name, each in value.items()})
+    if isinstance(value, Fact):
+        of = type(value)
+        if of not in _unnoting:
+            _unnoting[of] = _maker(of, "")
+        return _unnoting[of](value, _unnoted)
+    if isinstance(value, frozenset):
+        return _Ordered(value)
     return tuple(map(frozen, value)) if isinstance(value, list | tuple) else value
+
+
+_unnoting: dict[type, Callable[[Any, Callable[[str], None]], Any]] = {}
+
+
+def _unnoted(path: str) -> None:
+    """What is read of one of many facts is not noted: that the many were read is."""
+
+
+def _bared(value: object) -> object:
+    """The fact itself, of one that notes what is read of it."""
+    return cast(_Noting, value)._of if issubclass(type(value), _Noting) else value
 
 
 def _class(of: type[Fact], at: str) -> type[_Noting]:
@@ -64,13 +123,17 @@ def _class(of: type[Fact], at: str) -> type[_Noting]:
         for base in of.__mro__
         if issubclass(base, Fact) and base is not Fact
         for name, value in vars(base).items()
-        if not name.startswith("_") and name not in fields and (isinstance(value, _MADE) or callable(value))
+        if not name.startswith("_")
+        and name not in (*fields, *_NOT_FOR_RULES)
+        and (isinstance(value, _MADE) or callable(value))
     }
-    return type(f"Noting{of.__name__}", (_Noting,), {"__slots__": ()} | told | fields)
+    return type(
+        f"Noting{of.__name__}", (_Noting,), {"__slots__": (), "__class__": _CLASS, "__dict__": _VALUES} | told | fields
+    )
 
 
 def _field(name: str, path: str, annotation: Any) -> property:
-    if _holds(annotation, Fact) or _holds(annotation, dict):
+    if _holds(annotation, Fact) or _holds(annotation, dict) or _holds(annotation, tuple):
         return _made(path, lambda fact: fact._values[name], name)
 
     def read(fact: _Noting) -> Any:
@@ -117,9 +180,10 @@ def _maker(of: type[Any], path: str) -> Callable[[Any, Callable[[str], None]], A
 
 def _method(name: str, path: str) -> property:
     def read(fact: _Noting) -> Callable[..., Any]:
-        def call(*given: Any) -> Any:
-            fact._note(f"{path}({', '.join(map(str, given))})")
-            return frozen(getattr(fact._of, name)(*given))
+        def call(*given: Any, **named: Any) -> Any:
+            asked = ", ".join([*map(str, given), *(f"{word}={value}" for word, value in named.items())])
+            fact._note(f"{path}({asked if asked.isprintable() else ascii(asked)[:LONGEST]})"[:LONGEST])
+            return frozen(getattr(fact._of, name)(*given, **named))
 
         return call
 

@@ -10,7 +10,7 @@ from typing import Any
 import rfc8785
 
 from flowops import errors
-from flowops.domain import policy, purity, steps
+from flowops.domain import lending, policy, purity, steps
 
 FORMAT = 1  # of decisions: what a version of this product would decide differently from the same rules has another
 _PACKAGE = "flowops.domain.policies"
@@ -29,7 +29,7 @@ def load(files: Mapping[str, str]) -> policy.Policy:
     modules = _run(sources)
     # Steps that nobody takes need not be counted: looked for in all modules, for one may call another's helpers.
     counts = any(purity.STEP in purity.names(text, name) for name, text in sources.items())
-    rules = [value for module in modules.values() for value in vars(module).values() if isinstance(value, policy.Rule)]
+    rules = [rule for name, module in modules.items() for rule in _rules(name, module)]
     return policy.Policy(version(source), tuple(replace(rule, counts=counts) for rule in rules), source)
 
 
@@ -85,6 +85,7 @@ def _run(sources: Mapping[str, str]) -> dict[str, ModuleType]:
         steps.begin()
         try:
             exec(purity.compiled(file, sources[file]), vars(module))  # noqa: S102 - this is what rules are for
+            _refuse_changeable(file, module)
         except errors.FlowOpsError:
             raise
         except (Exception, steps.Overrun) as error:
@@ -96,20 +97,43 @@ def _run(sources: Mapping[str, str]) -> dict[str, ModuleType]:
 
     def importing(module: ModuleType) -> Callable[..., Any]:
         def find(name: str, of: Any = None, local: Any = None, wanted: Any = (), level: int = 0) -> Any:
+            if level and name:
+                return lending.Lent(vars(run(name)))
             if level or name == _PACKAGE:
-                package = ModuleType(_PACKAGE)
-                for each in wanted:
-                    setattr(package, each, run(each))
-                return package
-            return __import__(name, None, None, wanted, 0)
+                return lending.Lent({each: lending.Lent(vars(run(each))) for each in wanted})
+            if name not in purity.IMPORTS:
+                raise ImportError(name)
+            lent = lending.module(name)
+            if not wanted:  # `import a.b` binds a
+                for part in reversed(name.split(".")[1:]):
+                    lent = lending.Lent({part: lent})
+            return lent
 
         return find
 
-    return {file: run(file.removesuffix(".py")) for file in sources}
+    return {name: run(name) for name in (file.removesuffix(".py") for file in sources)}
+
+
+def _rules(name: str, module: ModuleType) -> list[policy.Rule]:
+    """The rules of a module, those not that it has from another one."""
+    return [
+        value
+        for value in vars(module).values()
+        if isinstance(value, policy.Rule) and value.name == f"{name}.{value.judge.__name__}"
+    ]
+
+
+def _refuse_changeable(file: str, module: ModuleType) -> None:
+    """Raise Invalid when a decision could leave something in the module for the next one."""
+    for name, why in lending.lasting(vars(module), (policy.Rule, policy.Ruling)):
+        hope = "Use a tuple, a frozenset or a frozen dataclass. Nothing was loaded."
+        raise errors.Invalid(reason=f"{file}: `{name}` cannot be kept: {why}. {hope}")
 
 
 def _line(error: BaseException, file: str) -> int:
     """Where in the module it happened."""
+    if isinstance(error, SyntaxError) and error.lineno:
+        return error.lineno
     at, line = error.__traceback__, 1
     while at is not None:
         if at.tb_frame.f_code.co_filename == file:

@@ -173,5 +173,4 @@ BUGS: dict[str, Plant] = {
     "it begins while it can be called back": it_begins_before_its_time,
     "a decline is forgotten": _is_forgotten(Status.DECLINED),
     "a withdrawal is forgotten": _is_forgotten(Status.CANCELLED),
-    "the end of a wait is forgotten": _is_forgotten(Status.EXPIRED),
 }

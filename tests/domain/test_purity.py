@@ -16,6 +16,68 @@ IMPURE = {
     "the time by another name": ("from datetime import datetime as d\nNOW = d.utcnow()  # here", "facts.now"),
     "the day of this machine": ("from datetime import date\nTODAY = date.today()  # here", "facts.now"),
     "the clock of a time": (RULE + "    return abstain(f'{facts.now.now()}')  # here", "clock"),
+    "a clock in the place of the facts": ("def at(facts: Facts) -> str:\n    return f'{facts.now()}'  # here", "clock"),
+    "the clock by a pattern": (
+        RULE + "    match facts:\n        case Facts(now=at):  # here\n            pass",
+        "clock",
+    ),
+    "the seconds of a local time": (RULE + "    return abstain(f'{facts.now.timestamp()}')  # here", "time zone"),
+    "the seconds by a format": (RULE + "    return abstain(f'{facts.now:%s}')  # here", "time zone"),
+    "a module of a module": ("import re as patterns\nSYS = patterns.enum.sys  # here", "`enum` of `patterns`"),
+    "a part of an aliased module": (
+        "from flowops.domain import policy as p\nD = p.doubt  # here",
+        "`doubt` of `p` is not for rules",
+    ),
+    "another function of a module": ("import re\nre.search = re.match  # here", "changes what was lent"),
+    "another ruling": ("from flowops.domain import policy\npolicy.deny = policy.approve  # here", "changes what was"),
+    "a kind of effect less": (
+        "from flowops.domain.effects import KINDS\nKINDS['x'] = 1  # here",
+        "changes what was lent",
+    ),
+    "the globals by a pattern": (
+        RULE + "    match r:\n        case Facts(__globals__=g):  # here\n            pass",
+        "reaches behind",
+    ),
+    "the frame of a generator": (RULE + "    return (x for x in ()).gi_frame  # here", "reaches behind"),
+    "the builtins of a frame": (RULE + "    return facts.f_builtins  # here", "reaches behind"),
+    "a pickle": ("from flowops.domain.money import Money\nM = Money.parse_raw(b'')  # here", "reaches behind"),
+    "a file read by a fact": (
+        "from flowops.domain.facts import Account\nA = Account.parse_file('a')  # here",
+        "reaches",
+    ),
+    "looser money": ("from flowops.domain.money import Money\nM = Money.model_config  # here", "reaches behind"),
+    "a class whose annotations are run": (
+        "from flowops.domain.money import Money\nclass M(Money):  # here\n    pass",
+        "inherits",
+    ),
+    "a ruling by another name": ("R = Ruling  # here", "rulings are made by"),
+    "a ruling of the module": ("from flowops.domain import policy\nR = policy.Ruling  # here", "rulings are made by"),
+    "other checks": (RULE + "    return approve(f'{facts.verified(())}')  # here", "`.verified` reaches behind"),
+    "a change by the class": (RULE + "    dict.update(facts.asked.params, a=1)  # here", "`dict.update` changes"),
+    "an iterator without an end": (RULE + "    return abstain(f'{any(iter(int, 1))}')  # here", "may never end"),
+    "a step of one's own": ("def r(__step__: int) -> int:  # here\n    return 1", "two underscores"),
+    "another rule that is asked": (RULE + "    return r.rule_on(facts)  # here", "reaches behind"),
+    "a finally that returns": (
+        RULE + "    try:  # here\n        pass\n    finally:\n        return approve('late')",
+        "swallows that the rule took too long",
+    ),
+    "a rule about nothing": (
+        "@rule\ndef r(facts: Facts) -> Ruling:  # here\n    return abstain('')",
+        "@rule() for everything",
+    ),
+    "two rules of one name": (
+        RULE
+        + "    return deny('')\n"
+        + RULE.replace("def r(facts: Facts) -> Ruling:\n", "def r(facts: Facts) -> Ruling:  # here\n")
+        + "    return abstain('')",
+        "the first would be lost",
+    ),
+    "a rule within a class": (
+        "class C:\n    @rule()\n    def r(facts: Facts) -> Ruling:  # here\n        return abstain('')",
+        "never be asked",
+    ),
+    "a factorial": ("import math\nN = math.factorial(9)  # here", "`factorial` of `math`"),
+    "a private part of another module of the folder": ("from .words import _x  # here", "cannot be imported"),
     "a local time": (
         "from datetime import datetime\nAT = datetime.fromtimestamp(0)  # here",
         "this machine's clock or time zone",
@@ -44,9 +106,9 @@ IMPURE = {
     "an import in disguise": ("OS = __import__('os')  # here", "`__import__`"),
     "an attribute by its name": (RULE + "    return getattr(facts, 'x')  # here", "`getattr`"),
     "the class of a value": ("BASE = ().__class__  # here", "`.__class__` reaches behind"),
-    "the globals of a function": (RULE + "    return r.judge.__globals__  # here", "reaches behind"),
+    "the globals of a function": (RULE + "    return r.__globals__  # here", "reaches behind"),
     "a private part": (RULE + "    return facts._note('x')  # here", "`._note` reaches behind"),
-    "attributes by a format": ("SEEN = '{0.x}'.format(1)  # here", "use an f-string"),
+    "attributes by a format": ("SEEN = '{0.x}'.format(1)  # here", "put together by an f-string"),
     "a number that differs between processes": ("SEED = hash('refund')  # here", "`hash` is not for rules"),
     "an address in memory": ("ID = id(1)  # here", "`id` is not for rules"),
     "a list of the module": ("SEEN = []  # here", "can be changed"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from flowops.domain import reading
-from flowops.domain.facts import Facts, History, Tally
+from flowops.domain.facts import Account, Facts, History, Tally
 from tests.domain import make
 
 
@@ -55,6 +55,9 @@ def test_they_say_what_the_facts_say(known: Facts) -> None:
         lambda facts: facts.asked.params.__setitem__("a", 1),
         lambda facts: facts.asked.params["money"].pop("amount"),
         lambda facts: facts.asked.params.setdefault("a", 1),
+        lambda facts: facts.asked.tools[0].data.update(plan="x"),
+        lambda facts: dict.update(facts.asked.params, a=1),
+        lambda facts: facts.verified(()).asked.params.update(a=1),
         lambda facts: facts.asked.params["money"].clear(),
         lambda facts: facts.records.errors.update(billing="x"),
         lambda facts: setattr(facts, "now", None),
@@ -62,6 +65,38 @@ def test_they_say_what_the_facts_say(known: Facts) -> None:
     ],
 )
 def test_they_cannot_be_changed(change: Any) -> None:
-    facts, _ = noting(make.verified())
+    known = make.verified(asked=make.asked(tools=(make.tool({"plan": "pro"}),)))
+    facts, _ = noting(known)
     with pytest.raises((TypeError, AttributeError)):
         change(facts)
+
+
+def test_they_pass_for_the_facts_they_stand_for() -> None:
+    known = make.verified(asked=make.asked(tools=(make.tool({"plan": "pro"}),)))
+    facts, _ = noting(known)
+    assert facts.account == known.account == facts.records.account
+    assert isinstance(facts.account, Account)
+    assert facts.account in (known.account,)
+    assert {facts.money: 1} == {known.money: 1}
+    assert (f"{facts.account}", repr(facts.money)) == (f"{known.account}", repr(known.money))
+    match facts.account:
+        case Account(status=status):
+            assert status == "active"
+    assert facts.asked.tools[0].data == {"plan": "pro"}
+    assert facts.asked.tools[0] == known.asked.tools[0]
+
+
+def test_names_are_read_in_the_same_order_in_every_process() -> None:
+    facts, _ = noting(make.verified())
+    assert ", ".join(facts.passed) == ", ".join(sorted(facts.passed))
+    assert facts.passed >= {"account_active"}
+
+
+def test_what_was_asked_is_noted_as_text_that_can_be_stored() -> None:
+    facts, read = noting(make.verified())
+    facts.told("a\ud800\0")
+    facts.told("x" * 1000)
+    facts.history.count("refund", days=30)
+    assert read[0] == r"told('a\ud800\x00')"
+    assert len(read[1]) == reading.LONGEST
+    assert read[3] == "history.count(refund, days=30)"

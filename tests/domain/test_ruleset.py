@@ -55,13 +55,117 @@ def test_the_bound_is_of_each_rule_and_not_of_all_of_them() -> None:
         ("    return approve(5)", "TypeError"),
         ("    return review('r', 'whatever')", "ValueError"),
         ("    return review('r', approvals=99)", "ValueError"),
-        ("    facts.asked.params.update(money=1)\n    return approve('changed')", "TypeError"),
+        ("    facts.asked.params.update(money=1)\n    return approve('changed')", "AttributeError"),
+        ("    facts.asked.tools[0].data.clear()\n    return approve('changed')", "IndexError"),
         ("    return approve(facts.account.nothing)", "AttributeError"),
     ],
 )
 def test_a_rule_that_fails_asks_for_a_person(body: str, failed: str) -> None:
     spoken = said(body)
     assert (spoken.outcome, spoken.failed, spoken.reason) == (Outcome.REVIEW, failed, f"the rule failed with {failed}")
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "([],)",
+        "'a b'.split()",
+        "sorted((2, 1))",
+        "{'a': 1} | {'b': 2}",
+        "iter((1, 2))",
+        "(n for n in (1, 2))",
+        "(Y := [1])[0]",
+        "Mutable()",
+        "enumerate((1, 2))",
+        "lambda seen=([],): seen",
+    ],
+)
+def test_nothing_that_a_decision_could_change_is_kept(made: str) -> None:
+    source = f"{HEAD}class Mutable:\n    pass\n\n\nKEPT = {made}\n"
+    with pytest.raises(errors.Invalid, match=r"own.py: `\w+` cannot be kept: it holds a \w+, which can be changed"):
+        ruleset.load({"own.py": source})
+
+
+def test_what_nothing_can_change_is_kept() -> None:
+    source = f"""
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
+
+from flowops.domain.facts import Plan
+from flowops.domain.money import Money
+
+{HEAD}
+
+class Grade(StrEnum):
+    GOOD = "good"
+
+
+@dataclass(frozen=True)
+class Tariff:
+    name: str
+    steps: tuple[int, ...] = field(default=(1, 2))
+
+    @property
+    def first(self) -> int:
+        return self.steps[0]
+
+
+class Wrong(Exception):
+    pass
+
+
+def double(number: int, by: int = 2) -> int:
+    return number * by
+
+
+Name = Literal["a", "b"]
+KEPT = (1, "a", None, Decimal("0.5"), date(2026, 1, 1), timedelta(days=1), UTC, Grade.GOOD, Tariff("a"), Plan.PRO)
+WORD, PLANS, ZERO = re.compile(r"\\w+"), frozenset({{"a"}}), Money(amount=0, currency="EUR")
+LATER = datetime(2026, 1, 1)
+HALF = lambda number: double(number, 1)
+"""
+    assert ruleset.load({"own.py": source}).rules == ()
+
+
+def test_a_kind_of_effect_that_there_is_none_of_is_said() -> None:
+    source = f"{HEAD}@rule('refunds')\ndef r(facts: Facts) -> Ruling: ...\n"
+    with pytest.raises(errors.Invalid, match=r"own.py:2: .* there is no kind of effect 'refunds'; there are account_"):
+        ruleset.load({"own.py": source})
+
+
+def test_a_rule_that_another_module_names_is_asked_once() -> None:
+    other = f"{HEAD}@rule()\ndef r(facts: Facts) -> Ruling:\n    return abstain('once')\n"
+    policy = ruleset.load({"other.py": other, "own.py": "from .other import r\nagain = r\n"})
+    assert [rule.name for rule in policy.rules] == ["other.r"]
+
+
+@pytest.mark.parametrize("search", ["re.search(P, 'a')", "find(P, 'a')", "re.search(pattern=P, string='a')"])
+def test_a_pattern_that_can_take_for_ever_is_refused_wherever_it_comes_from(search: str) -> None:
+    source = f"import re\nfrom re import search as find\n{HEAD}P = '(a+' + ')+$'\n\n@rule()\n"
+    source += "def r(facts: Facts) -> Ruling:\n"
+    [spoken] = ruleset.load({"own.py": f"{source}    return abstain(str({search}))\n"}).decide(make.verified()).trace
+    assert spoken.failed in {"ValueError", "TypeError"}
+
+
+def test_a_helper_that_is_decorated_counts_its_steps() -> None:
+    source = f"""
+{HEAD}
+class C:
+    @staticmethod
+    def down(n: int) -> int:
+        return C.down(n - 1) + C.down(n - 1) if n else 0
+
+
+@rule()
+def r(facts: Facts) -> Ruling:
+    return abstain(str(C.down(30)))
+"""
+    [spoken] = ruleset.load({"own.py": source}).decide(make.verified()).trace
+    assert spoken.failed == "Overrun"
 
 
 def test_a_reason_is_one_line_that_can_be_stored() -> None:
