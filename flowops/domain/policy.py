@@ -162,11 +162,11 @@ class Rule:
         except (Exception, steps.Overrun) as error:
             # Its message may change with a library's version, and the same facts must give the same bytes.
             failed = type(error).__name__
-        if failed is not None:
+        if failed:
             ruling = review(f"the rule failed with {failed}")
-        seen = tuple(read)
+        spoken = _new(Spoken, (self.name, self.mode, ruling, (*read,), failed))
         read.clear()
-        return _new(Spoken, (self.name, self.mode, ruling, seen, failed))
+        return spoken
 
 
 def rule(*kinds: str, mode: str = "on") -> Callable[[Callable[[Facts], Ruling]], Rule]:
@@ -274,16 +274,37 @@ class Policy:
         No rule alone approves an effect of which a record is missing, or a check did not pass.
         """
         read: list[str] = []
-        noting = reading.noting(facts, read.append)
-        trace = [rule.speak(noting, read) for rule in self._rules(facts.asked.kind)]
-        total = _Sum(trace)
-        if total.outcome is Outcome.APPROVE and (why := doubt(facts)):
-            trace.append(Spoken("default.known_and_verified", Mode.ON, review(why, Reason.VERIFICATION_FAILED), ()))
-            total = _Sum(trace)
-        issues = tuple(sorted(total.issues, key=_RANK.__getitem__)) if total.issues else ()
-        divergences = tuple(total.divergences()) if total.shadows else ()
-        priority, least = total.priority or _MEDIUM, total.tier
-        told = (total.outcome, tuple(trace), self.version, priority, issues, least, total.approvals, divergences)
+        noting, kind = reading.noting(facts, read.append), facts.asked.kind
+        trace: list[Spoken] = []
+        shadows: list[Spoken] = []
+        issues: set[Reason] = set()
+        strictest, urgent, least, most = _ABSTAIN, None, None, 0
+        for rule in self._of.get(kind) or self._rules(kind):  # in one pass over locals: it is done for every decision
+            spoken = rule.speak(noting, read)
+            trace.append(spoken)
+            if rule.mode is not _ON:
+                shadows.append(spoken)
+                continue
+            outcome, _, issue, priority, tier, approvals = spoken.ruling
+            if outcome is not _ABSTAIN and outcome is not strictest and strictest is not _DENY:
+                strictest = _stricter(strictest, outcome)
+            if issue is not None:
+                issues.add(issue)
+            if priority is not None:
+                urgent = highest((urgent, priority))
+            if tier is not None and tier is Tier.SUPERVISOR:
+                least = tier
+            if approvals > most:
+                most = approvals
+        if strictest is _APPROVE and (why := doubt(facts)):
+            ruling = review(why, Reason.VERIFICATION_FAILED)
+            trace.append(Spoken("default.known_and_verified", _ON, ruling, ()))
+            strictest = _REVIEW
+            issues.add(Reason.VERIFICATION_FAILED)
+        outcome = _REVIEW if strictest is _ABSTAIN else strictest  # what nobody approves goes to a person
+        ordered = tuple(sorted(issues, key=_RANK.__getitem__)) if issues else ()
+        divergences = tuple(_divergences(shadows, strictest)) if shadows else ()
+        told = (outcome, tuple(trace), self.version, urgent or _MEDIUM, ordered, least, most, divergences)
         return _new(Verdict, told)
 
     def describe(self) -> list[dict[str, Any]]:
@@ -313,42 +334,13 @@ _RANK = {reason: rank for rank, reason in enumerate(Reason)}
 _SEVERITY = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
 
-class _Sum:
-    """What the rules that count add up to, in one pass over locals: it is done for every decision."""
-
-    __slots__ = ("approvals", "issues", "outcome", "priority", "shadows", "strictest", "tier")
-
-    def __init__(self, trace: Iterable[Spoken]) -> None:
-        strictest, most = _ABSTAIN, 0
-        urgent: Priority | None = None
-        least: Tier | None = None
-        issues: set[Reason] = set()
-        shadows: list[Spoken] = []
-        for spoken in trace:
-            _, mode, (outcome, _, issue, priority, tier, approvals), _, _ = spoken
-            if mode is not _ON:
-                shadows.append(spoken)
-                continue
-            if outcome is not _ABSTAIN and outcome is not strictest and strictest is not _DENY:
-                strictest = _stricter(strictest, outcome)
-            if issue is not None:
-                issues.add(issue)
-            if priority is not None:
-                urgent = highest((urgent, priority))
-            if tier is not None and tier is Tier.SUPERVISOR:
-                least = tier
-            if approvals > most:
-                most = approvals
-        self.strictest, self.priority, self.tier, self.approvals = strictest, urgent, least, most
-        self.outcome = _REVIEW if strictest is _ABSTAIN else strictest  # what nobody approves goes to a person
-        self.issues, self.shadows = issues, shadows
-
-    def divergences(self) -> Iterator[Divergence]:
-        """The rules in shadow that would have made it another outcome, each alone."""
-        for spoken in self.shadows:
-            outcome = _stricter(self.strictest, spoken.outcome)
-            if outcome not in {self.outcome, Outcome.ABSTAIN}:
-                yield Divergence(spoken.rule, outcome)
+def _divergences(shadows: Iterable[Spoken], strictest: Outcome) -> Iterator[Divergence]:
+    """The rules in shadow that would have made it another outcome, each alone."""
+    verdict = _REVIEW if strictest is _ABSTAIN else strictest
+    for spoken in shadows:
+        outcome = _stricter(strictest, spoken.outcome)
+        if outcome not in {verdict, _ABSTAIN}:
+            yield Divergence(spoken.rule, outcome)
 
 
 def _stricter(one: Outcome, other: Outcome) -> Outcome:
@@ -361,13 +353,14 @@ def _matters(ruling: Ruling) -> bool:
 
 def doubt(facts: Facts) -> str | None:
     """Why nobody but a person can approve the effect that is asked for."""
-    if facts.asked.kind is None:
+    asked, records, checks = facts.asked, facts.records, facts.checks
+    if asked.kind is None:
         return None
-    needed = effects.KINDS[facts.asked.kind].records if facts.asked.kind in effects.KINDS else ()
-    missing = [name for name in needed if getattr(facts.records, name) is None]
-    if not needed or missing or facts.effect is None:
+    needed = effects.KINDS[asked.kind].records if asked.kind in effects.KINDS else ()
+    missing = [name for name in needed if getattr(records, name) is None]
+    if not needed or missing or asked.effect is None:
         return f"the {' and the '.join(missing) or 'effect'} it needs is not known"
-    if not facts.checks or facts.failed:
+    if not checks or [check for check in checks if not check.passed]:
         return "it was not verified, or not everything of it"
     return None
 

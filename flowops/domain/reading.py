@@ -87,7 +87,7 @@ def noting(facts: Facts, note: Callable[[str], None]) -> Facts:
     >>> facts.asked.kind, facts.account, read
     ('refund', None, ['asked', 'asked.kind', 'account'])
     """
-    return cast(Facts, _of_facts(facts, note))
+    return _of_facts(facts, note)
 
 
 def frozen(value: Any) -> Any:
@@ -198,4 +198,4 @@ def _holds(annotation: Any, kind: type) -> bool:
     return any(_holds(each, kind) for each in get_args(annotation))
 
 
-_of_facts = _maker(Facts, "")
+_of_facts: Callable[[Facts, Callable[[str], None]], Facts] = _maker(Facts, "")
