@@ -1,5 +1,6 @@
 """The composition root: settings in; database, gateways, generators, policy, unit() and view() out."""
 
+import importlib.util
 import os
 import secrets
 import threading
@@ -13,7 +14,7 @@ import structlog
 from pydantic import SecretStr, ValidationError
 
 from flowops import errors, killpoints
-from flowops.ai import generator
+from flowops.ai import generator, llm
 from flowops.domain import caps, jobs, policies, replies
 from flowops.domain.access import SYSTEM, Actor
 from flowops.domain.facts import Asked, Records
@@ -114,7 +115,7 @@ def build(settings: Settings, clock: Clock | None = None) -> App:
         else mail.SandboxMail(sandbox),
         webhooks=webhooks.Webhooks(settings.outbound_networks, timeout),
         sandbox=sandbox,
-        generators=(generator.extractive(settings.ai_timeout),),
+        generators=_generators(settings),
         secret_key=secret_key,
         seal=Seal(secret_key, "webhooks"),
         tries=Tries(),
@@ -123,6 +124,19 @@ def build(settings: Settings, clock: Clock | None = None) -> App:
         seats=feed.Seats(),
         stopping=threading.Event(),
     )
+
+
+def _generators(settings: Settings) -> tuple[generator.Generator, ...]:
+    """The model, if one is configured, and the built-in generator that stands in for it."""
+    built_in = generator.extractive(settings.ai_timeout)
+    if not settings.ai_model:
+        return (built_in,)
+    if importlib.util.find_spec("pydantic_ai") is None:
+        hope = "pip install 'flowops[ai]'. Nothing was started."
+        raise errors.WrongSetting(reason=f"FLOWOPS_AI_MODEL needs a package that is not installed: {hope}")
+    secrets = llm.keys(settings.ai_model, os.environ)
+    model = llm.Llm(settings.ai_model, settings.ai_base_url, settings.ai_timeout, settings.ai_redact, secrets)
+    return (model, built_in)
 
 
 def _policy(settings: Settings) -> Policy:

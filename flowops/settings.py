@@ -79,6 +79,22 @@ def _a_kill_point(value: str | None) -> str | None:
     return value
 
 
+def _a_model(value: str) -> str:
+    if value and not re.fullmatch(r"[a-z][a-z0-9/-]*:\S+", value):
+        msg = f"it reads like openai:gpt-5.2 or ollama:llama3.2, a provider and a model of it, not {value!r}"
+        raise ValueError(msg)
+    return value
+
+
+def _a_pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as wrong:
+        msg = f"{value!r} is no regular expression: {wrong}"
+        raise ValueError(msg) from None
+    return value
+
+
 # Compose files and unit files name a variable they have no value for.
 Secret = Annotated[SecretStr | None, BeforeValidator(_set_or_none)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(gt=timedelta(0))]
@@ -190,6 +206,12 @@ class Settings(BaseSettings):
     workers: dict[str, Annotated[int, Field(ge=1, le=64)]] = {}
     # How long jobs that were done or discarded are kept.
     job_retention: Duration = timedelta(days=30)
+    # Which model writes artifacts, by its pydantic-ai name; empty means the built-in generator, which needs none.
+    ai_model: Annotated[str, AfterValidator(_a_model)] = ""
+    # A server of one's own that speaks as OpenAI's does.
+    ai_base_url: str = ""
+    # Regular expressions: what they find is hidden from the model's provider, besides what always is.
+    ai_redact: tuple[Annotated[str, AfterValidator(_a_pattern)], ...] = ()
     # How long the generator of an artifact may take.
     ai_timeout: Duration = timedelta(seconds=30)
     # How a stopping process waits for its running jobs.

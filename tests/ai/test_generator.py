@@ -138,6 +138,7 @@ def test_a_child_sees_no_settings_no_secrets_and_an_empty_folder(monkeypatch: py
     with Path(__file__).open() as _open_here:
         seen = misbehaving("spies").generate(KIND, CONTEXT)
     assert isinstance(seen, generator.Candidate)
+    assert seen.value is not None
     assert set(seen.value["environment"]) <= {"PATH", "LANG", "LC_CTYPE"}
     assert "secret" not in json.dumps(seen.value)
     assert seen.value["open"] == ["0", "1", "2", "3"]  # the last is the listing itself

@@ -53,6 +53,8 @@ IN_WORDS: dict[str, list[object]] = {
     "made with SQLite": [None],
     "each topic's own": [{}],
     "the built-in rules alone": [""],
+    "the built-in generator": [""],
+    "the provider's own": [""],
 }
 
 

@@ -15,7 +15,7 @@ from flowops import errors, settings
 from flowops.actions import leases, operators
 from flowops.actions.leases import Claimed
 from flowops.ai import extractive
-from flowops.ai.generator import Candidate
+from flowops.ai.generator import Candidate, Refused
 from flowops.app import App
 from flowops.cli import terminal
 from flowops.cli.demo import cases
@@ -99,8 +99,9 @@ class Inline:
     """The built-in generator without the process of its own, which a week of cases would start hundreds of times."""
 
     name = "extractive"
+    tries = 1
 
-    def generate(self, kind: str, context: dict[str, Any]) -> Candidate:
+    def generate(self, kind: str, context: dict[str, Any], refused: Refused | None = None) -> Candidate:
         """Write what the child process would."""
         started = time.monotonic()
         written = extractive.generate(kind, context)
