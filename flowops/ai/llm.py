@@ -86,19 +86,16 @@ class Llm:
         finally:
             self._room.release()
         latency = timedelta(seconds=time.monotonic() - began)
-        if "answer" not in answer:
-            return Failure(answer["failed"], latency, origin)
-        tokens = answer["inputTokens"], answer["outputTokens"]
-        return _candidate(
-            answer["answer"], redacted, latency, Origin(answer["model"], prompt.version, prompt.sha256, *tokens)
-        )
+        if not isinstance(answer.get("answer"), str):
+            return Failure(str(answer.get("failed", "it gave no answer")), latency, origin)
+        used = answer.get("inputTokens"), answer.get("outputTokens")
+        tokens = (number if isinstance(number, int) else None for number in used)
+        origin = Origin(str(answer.get("model") or self.model), prompt.version, prompt.sha256, *tokens)
+        return _candidate(answer["answer"], redacted, latency, origin)
 
     def _ask(
         self, kind: str, prompt: "_Prompt", redacted: redaction.Redacted, refused: Refused | None
     ) -> dict[str, Any]:
-        if wait := self.breaker.wait():
-            why = f"its provider failed {TOO_MUCH} times in a row, and is left alone for {wait:.0f} s more"
-            return {"failed": why}
         seconds = self.timeout.total_seconds()
         question = {
             "model": self.model,
@@ -110,6 +107,9 @@ class Llm:
             "earlier": _earlier(refused, redacted),
             "seconds": seconds - START,
         }
+        if wait := self.breaker.wait():
+            why = f"its provider failed {TOO_MUCH} times in a row, and is left alone for {wait:.0f} s more"
+            return {"failed": why}
         try:
             answer = process.ask(COMMAND, question, seconds, self.secrets)
         except process.Unusable as unusable:
