@@ -175,7 +175,7 @@ class Bending(RuleBasedStateMachine):
         assert not person.keeps_out(self.customer, self.email), "approved in spite of a conflict"
         assert not (put.is_large and put.proposer == person.id), "approved by who proposed it"
         if put.content != fresh:
-            put.content, put.yes = fresh, {}
+            put.content, put.yes, put.email = fresh, {}, self.email
         assert person.name not in put.yes, "approved twice by one person"
         put.yes[person.name] = now
         self.counted["approvals"] += 1
@@ -194,7 +194,8 @@ class Bending(RuleBasedStateMachine):
         if self.does(person.actor, lambda unit: getattr(effects, how)(unit, put.id, **given)):
             if how == "decline":
                 assert person.role in put.roles
-                assert not person.keeps_out(self.customer, self.email)
+                # Whoever says no is not shown the records: they are held against the address that was read.
+                assert not person.keeps_out(self.customer, put.email)
             put.is_over = True
 
     # What becomes of the world
@@ -238,6 +239,7 @@ class Bending(RuleBasedStateMachine):
         now = self.row(put).status
         if now is kinds.Status.HELD and was is not now:
             put.content, put.expires, put.yes, put.by_policy = self.hash(put), self.clock.now + DECIDE, {}, False
+            put.email = self.email
         put.is_over = put.is_over or now is kinds.Status.EXPIRED
         if not calls:
             return
@@ -298,7 +300,7 @@ class Bending(RuleBasedStateMachine):
 
     def keep(self, effect: tables.Effect, amount: int | None) -> Put:
         expires = self.clock.now + DECIDE
-        made = Put(effect.id, amount, self.currency, effect.proposed_by, effect.content_sha256, expires)
+        made = Put(effect.id, amount, self.currency, effect.proposed_by, effect.content_sha256, expires, self.email)
         assert made.content == self.hash(made)
         self.mine.append(made)
         return made

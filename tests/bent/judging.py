@@ -52,6 +52,7 @@ class Put:
     proposer: str | None
     content: str
     expires: datetime
+    email: str  # of the customer, as the records had it for this content
     by_policy: bool = False
     is_over: bool = False
     approved_at: datetime | None = None
