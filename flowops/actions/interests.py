@@ -27,7 +27,7 @@ def _has(unit: Unit, user_id: str, customer: str, *emails: str | None) -> bool:
 
 def refuse(unit: Unit, customer: tables.Customer, *emails: str | None) -> None:
     """Raise ConflictOfInterest when the actor has to do with the customer."""
-    if unit.actor.kind is ActorKind.PERSON and has(unit, unit.actor.id or "", customer, *emails):
+    if concerns(unit, customer.external_id, customer.email, *emails):
         raise errors.ConflictOfInterest(who="You")
 
 

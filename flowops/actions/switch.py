@@ -52,9 +52,8 @@ def refuse_paused(unit: Unit) -> None:
 
 def is_paused(unit: Unit) -> bool:
     """Are effects paused as far as this unit can see? It may change at any moment, unless nothing may start in it."""
-    paused: bool = unit.execute(
-        _IS_PAUSED
-    ).scalar_one()  # without its row nobody knows, and that is an error and no yes
+    # Without its row nobody knows, and that is an error and no yes.
+    paused: bool = unit.execute(_IS_PAUSED).scalar_one()
     return paused
 
 

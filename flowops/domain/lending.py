@@ -71,28 +71,24 @@ def _bounded(search: Callable[..., Any]) -> Callable[..., Any]:
     return find
 
 
-def lasting(names: Mapping[str, Any], own: Iterable[type]) -> Iterator[tuple[str, str]]:
-    """The names of a module whose value could be changed by a decision, with what is the matter with each.
-
-    `own` are the classes that are known to be harmless beside those that the module itself defines.
-    """
-    known = {*own}
+def lasting(names: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The names of a module whose value could be changed by a decision, with what is the matter with each."""
     for name, value in names.items():
-        if not name.startswith("__") and (why := _changeable(value, known, ())) is not None:
+        if not name.startswith("__") and (why := _changeable(value, ())) is not None:
             yield name, why
 
 
-def _changeable(value: Any, known: set[type], above: tuple[Any, ...]) -> str | None:
+def _changeable(value: Any, above: tuple[Any, ...]) -> str | None:
     """What in the value can be changed, None when nothing can."""
     if isinstance(value, (*_PLAIN, *_MADE_ONCE, Lent)) or any(value is each for each in above):
         return None
-    inner = _inside(value, known)
+    inner = _inside(value)
     if inner is None:
         return f"it holds a {type(value).__name__}, which can be changed"
-    return next((why for each in inner if (why := _changeable(each, known, (*above, value)))), None)
+    return next((why for each in inner if (why := _changeable(each, (*above, value)))), None)
 
 
-def _inside(value: Any, known: set[type]) -> Iterable[Any] | None:
+def _inside(value: Any) -> Iterable[Any] | None:
     """The parts of a value that is itself unchangeable; None for one that is not."""
     match value:
         case tuple() | frozenset():
@@ -108,7 +104,7 @@ def _inside(value: Any, known: set[type]) -> Iterable[Any] | None:
             return [each for each in (value.fget, value.fset, value.fdel) if each is not None]
         case staticmethod() | classmethod():
             return [value.__func__]
-        case type() if issubclass(value, Enum | Exception) or value in known or not _is_own(value):
+        case type() if issubclass(value, Enum | Exception) or not _is_own(value):
             return ()
         case type():
             return [each for name, each in vars(value).items() if not name.startswith("__")]

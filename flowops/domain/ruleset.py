@@ -125,7 +125,7 @@ def _rules(name: str, module: ModuleType) -> list[policy.Rule]:
 
 def _refuse_changeable(file: str, module: ModuleType) -> None:
     """Raise Invalid when a decision could leave something in the module for the next one."""
-    for name, why in lending.lasting(vars(module), (policy.Rule, policy.Ruling)):
+    for name, why in lending.lasting(vars(module)):
         hope = "Use a tuple, a frozenset or a frozen dataclass. Nothing was loaded."
         raise errors.Invalid(reason=f"{file}: `{name}` cannot be kept: {why}. {hope}")
 
